@@ -1,0 +1,233 @@
+//! Flags and environment variables in, a checked [`Config`] out, or every fault at once. Opens, binds and resolves
+//! nothing, and reads no variable but through the function it is given.
+
+mod help;
+mod raw;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::IpAddr;
+
+use log::LevelFilter;
+
+use crate::wire::parse::shown;
+pub use help::HELP;
+use raw::{Given, Raw};
+
+/// What the daemon runs by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The registry port; 0 lets the system pick.
+    pub port: u16,
+    /// The health port; 0 lets the system pick.
+    pub health_port: u16,
+    /// The addresses to listen on; none means every address of the host.
+    pub bind: Vec<IpAddr>,
+    /// The most bytes of names and records.
+    pub max_bytes: u64,
+    /// The least severe lines that are logged.
+    pub log_level: LevelFilter,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+    /// Say that the configuration is in order, and end.
+    Check,
+    /// Run.
+    Run(Config),
+}
+
+/// One wrong flag or variable: its name, what it must be, what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault(String);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Reads the arguments that follow the program's name, and the variables that `variable` knows.
+pub fn read(
+    arguments: Vec<OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Wish, Vec<Fault>> {
+    let mut raw = raw::read(arguments, variable);
+    if raw.help {
+        return Ok(Wish::Help);
+    }
+    if raw.version {
+        return Ok(Wish::Version);
+    }
+    let mut faults = std::mem::take(&mut raw.faults);
+    let config = check(&raw, &mut faults);
+    match faults.is_empty() {
+        false => Err(faults),
+        true if raw.check => Ok(Wish::Check),
+        true => Ok(Wish::Run(config)),
+    }
+}
+
+fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
+    const PORT: &str = "an integer from 0 to 65535 (0: the system picks)";
+    const BIND: &str = "an IP address such as 127.0.0.1 or ::1";
+    const BACKEND: &str = "memory";
+    const MAX_BYTES: &str = "a number of bytes from 1KiB to 1TiB, such as 1000000, 64KiB, 256MiB or 1GiB";
+    const LOG: &str = "error, warn, info, debug, trace or off";
+
+    let mut checked = Checked { faults };
+    let config = Config {
+        port: checked.last(&raw.port, PORT, port).unwrap_or(7100),
+        health_port: checked.last(&raw.health_port, PORT, port).unwrap_or(8100),
+        bind: checked.each(&raw.bind, BIND, |text| text.parse().ok()),
+        max_bytes: checked.last(&raw.max_bytes, MAX_BYTES, bytes).unwrap_or(256 << 20),
+        log_level: checked.last(&raw.log, LOG, level).unwrap_or(LevelFilter::Info),
+    };
+    checked.last(&raw.backend, BACKEND, |text| (text == "memory").then_some(()));
+    if config.port == config.health_port && config.port != 0 {
+        let both = format!("--port and --health-port must differ, but both are {}", config.port);
+        checked.faults.push(Fault(both));
+    }
+    config
+}
+
+/// Turns raw values into checked ones, and notes what is wrong with them.
+struct Checked<'a> {
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Checked<'_> {
+    fn last<T>(&mut self, given: &[Given], need: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.each(given, need, parse).pop()
+    }
+
+    fn each<T>(&mut self, given: &[Given], need: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let mut values = Vec::new();
+        for Given { name, value } in given {
+            match value.to_str().and_then(&parse) {
+                Some(value) => values.push(value),
+                None => self.faults.push(refused(name, need, &value.to_string_lossy())),
+            }
+        }
+        values
+    }
+}
+
+fn refused(name: &str, need: &str, was: &str) -> Fault {
+    let not_yet = if was == "redis" { " (redis comes in a later version)" } else { "" };
+    Fault(format!("{name} must be {need}, not \"{}\"{not_yet}", shown(was)))
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn level(text: &str) -> Option<LevelFilter> {
+    // FromStr takes any case; the contract's words are lower case, and so are ours.
+    text.bytes().all(|byte| byte.is_ascii_lowercase()).then(|| text.parse().ok())?
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (digits, shift) =
+        units.iter().find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?, shift))).unwrap_or((text, 0));
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let bytes = plain.then(|| digits.parse::<u64>().ok())??.checked_mul(1 << shift)?;
+    (1 << 10..=1 << 40).contains(&bytes).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_line(line: &str, variables: &[(&str, &str)]) -> Result<Wish, Vec<String>> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        read(line.split_whitespace().map(OsString::from).collect(), variable)
+            .map_err(|faults| faults.iter().map(Fault::to_string).collect())
+    }
+
+    fn config(line: &str, variables: &[(&str, &str)]) -> Config {
+        match read_line(line, variables) {
+            Ok(Wish::Run(config)) => config,
+            other => panic!("{line} with {variables:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_variables_over_defaults() {
+        let defaults = config("", &[("SERVICE_REGISTRY_PORT", "")]);
+        assert_eq!((defaults.port, defaults.health_port, defaults.max_bytes), (7100, 8100, 256 << 20));
+        assert_eq!((defaults.log_level, defaults.bind.len()), (LevelFilter::Info, 0));
+        let variables = [("SERVICE_REGISTRY_PORT", "1"), ("SERVICE_REGISTRY_BIND", "::1, 127.0.0.1")];
+        assert_eq!(config("", &variables).port, 1);
+        assert_eq!(config("", &variables).bind.len(), 2);
+        assert_eq!(config("--port 2 --bind 127.0.0.2", &variables).port, 2);
+        assert_eq!(
+            config("--bind=127.0.0.2", &variables).bind,
+            ["127.0.0.2".parse::<IpAddr>().expect("one")]
+        );
+        assert_eq!(config("--health-check-port=0", &[]).health_port, 0);
+    }
+
+    #[test]
+    fn sizes_have_binary_units_and_bounds() {
+        for (text, expected) in [
+            ("1024", Some(1024)),
+            ("1KiB", Some(1024)),
+            ("1TiB", Some(1 << 40)),
+            ("1023", None),
+            ("2TiB", None),
+            ("1MB", None),
+            ("", None),
+            ("KiB", None),
+            ("-1KiB", None),
+            ("99999999999999999999", None),
+            ("18446744073709551615KiB", None),
+        ] {
+            assert_eq!(bytes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_told_with_name_need_and_value() {
+        let line =
+            "--port 65536 --bind nowhere --backend redis --max-bytes 5 --log-level loud extra --unknown";
+        let faults = read_line(line, &[("SERVICE_REGISTRY_HEALTH_PORT", "x")]).expect_err("faults");
+        let expected = [
+            "unknown argument \"extra\"",
+            "unknown argument \"--unknown\"",
+            "--port must be an integer from 0 to 65535 (0: the system picks), not \"65536\"",
+            "SERVICE_REGISTRY_HEALTH_PORT must be an integer from 0 to 65535 (0: the system picks), not \"x\"",
+            "--bind must be an IP address such as 127.0.0.1 or ::1, not \"nowhere\"",
+            "--max-bytes must be a number of bytes from 1KiB to 1TiB, such as 1000000, 64KiB, 256MiB or 1GiB, not \"5\"",
+            "--log-level must be error, warn, info, debug, trace or off, not \"loud\"",
+            "--backend must be memory, not \"redis\" (redis comes in a later version)",
+        ];
+        for (fault, expected) in faults.iter().zip(expected) {
+            assert!(fault.starts_with(expected), "{fault}");
+        }
+        assert_eq!(faults.len(), expected.len());
+    }
+
+    #[test]
+    fn help_and_version_come_before_faults() {
+        assert_eq!(read_line("--port x --help", &[]), Ok(Wish::Help));
+        assert_eq!(read_line("stray -V", &[]), Ok(Wish::Version));
+        assert_eq!(read_line("--check-config", &[]), Ok(Wish::Check));
+    }
+
+    #[test]
+    fn a_flag_needs_one_value() {
+        assert!(read_line("--port", &[]).expect_err("fault")[0].starts_with("--port needs a value"));
+        let twice = read_line("--port 1 --port 2", &[]).expect_err("fault");
+        assert_eq!(twice, ["--port was given 2 times; it must be given once"]);
+        assert!(read_line("--port 7 --health-port 7", &[]).expect_err("fault")[0].contains("both are 7"));
+    }
+}

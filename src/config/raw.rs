@@ -1,0 +1,126 @@
+//! The first step of configuration: which flags and variables were given, as they came. Judges no value.
+
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use pico_args::Arguments;
+
+use super::Fault;
+use crate::wire::parse::shown;
+
+/// A value, and the flag or variable that gave it.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) name: &'static str,
+    pub(super) value: OsString,
+}
+
+/// All that was given.
+pub(super) struct Raw {
+    pub(super) help: bool,
+    pub(super) version: bool,
+    pub(super) check: bool,
+    pub(super) port: Vec<Given>,
+    pub(super) health_port: Vec<Given>,
+    pub(super) bind: Vec<Given>,
+    pub(super) backend: Vec<Given>,
+    pub(super) max_bytes: Vec<Given>,
+    pub(super) log: Vec<Given>,
+    /// What can't be understood as flags and values at all.
+    pub(super) faults: Vec<Fault>,
+}
+
+pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<OsString>) -> Raw {
+    let mut source = Source {
+        arguments: Arguments::from_vec(arguments.into_iter().flat_map(split_at_equals).collect()),
+        variable,
+        faults: Vec::new(),
+    };
+    let mut raw = Raw {
+        help: source.arguments.contains(["-h", "--help"]),
+        version: source.arguments.contains(["-V", "--version"]),
+        check: source.arguments.contains("--check-config"),
+        port: source.one(&["--port"], "SERVICE_REGISTRY_PORT"),
+        health_port: source.one(&["--health-port", "--health-check-port"], "SERVICE_REGISTRY_HEALTH_PORT"),
+        bind: source.many(&["--bind"], "SERVICE_REGISTRY_BIND"),
+        backend: source.one(&["--backend"], "SERVICE_REGISTRY_BACKEND"),
+        max_bytes: source.one(&["--max-bytes"], "SERVICE_REGISTRY_MAX_BYTES"),
+        log: source.one(&["--log-level"], "SERVICE_REGISTRY_LOG"),
+        faults: Vec::new(),
+    };
+    let stray = source.arguments.finish().into_iter().map(|argument| {
+        Fault(format!("unknown argument \"{}\"; see --help", shown(&argument.to_string_lossy())))
+    });
+    raw.faults = source.faults.into_iter().chain(stray).collect();
+    raw
+}
+
+/// `--flag=value` is `--flag value`, also where the value isn't UTF-8.
+fn split_at_equals(argument: OsString) -> Vec<OsString> {
+    let bytes = argument.as_bytes();
+    match bytes.iter().position(|&byte| byte == b'=') {
+        Some(at) if bytes.starts_with(b"--") => {
+            vec![OsString::from_vec(bytes[..at].to_vec()), OsString::from_vec(bytes[at + 1..].to_vec())]
+        }
+        _ => vec![argument],
+    }
+}
+
+/// Where values come from: flags first, then the variable.
+struct Source<F> {
+    arguments: Arguments,
+    variable: F,
+    faults: Vec<Fault>,
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Source<F> {
+    fn one(&mut self, flags: &[&'static str], variable: &'static str) -> Vec<Given> {
+        let given = self.flags(flags);
+        if given.len() > 1 {
+            let times = format!("{} was given {} times; it must be given once", flags[0], given.len());
+            self.faults.push(Fault(times));
+        }
+        if given.is_empty() { self.variable(variable).into_iter().collect() } else { given }
+    }
+
+    /// A flag that may be repeated; its variable holds a list with commas.
+    fn many(&mut self, flags: &[&'static str], variable: &'static str) -> Vec<Given> {
+        let given = self.flags(flags);
+        if !given.is_empty() {
+            return given;
+        }
+        let list = self.variable(variable).into_iter();
+        list.flat_map(|Given { name, value }| {
+            let items = value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+            items.map(|item| Given { name, value: OsStr::from_bytes(item).into() }).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    fn flags(&mut self, flags: &[&'static str]) -> Vec<Given> {
+        flags.iter().flat_map(|&flag| self.flag(flag)).collect()
+    }
+
+    fn flag(&mut self, flag: &'static str) -> Vec<Given> {
+        let mut given = Vec::new();
+        loop {
+            let own = |value: &OsStr| Ok::<_, Infallible>(value.to_owned());
+            match self.arguments.opt_value_from_os_str(flag, own) {
+                Ok(Some(value)) => given.push(Given { name: flag, value }),
+                Ok(None) => return given,
+                Err(_) => {
+                    // The only error left is a flag at the end of the line; taken off, so that the loop ends.
+                    self.arguments.contains(flag);
+                    self.faults.push(Fault(format!("{flag} needs a value; see --help")));
+                }
+            }
+        }
+    }
+
+    /// A variable that is set to nothing counts as unset.
+    fn variable(&self, name: &'static str) -> Option<Given> {
+        let value = (self.variable)(name).filter(|value| !value.is_empty())?;
+        Some(Given { name, value })
+    }
+}

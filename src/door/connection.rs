@@ -1,0 +1,232 @@
+//! One HTTP client's connection, from its first byte to its close: what it is doing, until when it may, and what comes
+//! next. Reads and writes its own socket; never waits, never knows the lanes or other clients.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::request::{self, Head, Refusal};
+use crate::handoff::Arrival;
+use crate::slots::Slot;
+use crate::wire::code::Code;
+
+/// How long a request may take to be whole.
+const REQUEST: Duration = Duration::from_secs(10);
+/// How long the registry itself may take; only a bug comes near.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a client may take to read its answer.
+const READING: Duration = Duration::from_secs(10);
+/// How long, and how many bytes, a refused client is heard out, so that it reads the answer instead of a reset.
+const LINGER: (Duration, usize) = (Duration::from_secs(1), 2 * 1024 * 1024);
+/// How much is read at a time.
+const CHUNK: usize = 16 * 1024;
+
+/// A client that speaks HTTP.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// Which of the door's ports it came through.
+    pub(super) port: usize,
+    /// When it is closed unless something happens.
+    pub(super) deadline: Instant,
+    phase: Phase,
+    _slot: Slot,
+}
+
+enum Phase {
+    Request {
+        received: Vec<u8>,
+        head: Option<Head>,
+    },
+    /// The request is with the HTTP server.
+    Waiting {
+        more_was_sent: bool,
+    },
+    Answer {
+        bytes: Vec<u8>,
+        sent: usize,
+        more_was_sent: bool,
+    },
+    Lingering {
+        discarded: usize,
+    },
+}
+
+/// What the connection needs next.
+pub(super) enum Next {
+    /// To be told when it is readable.
+    Readable,
+    /// To be told when it is writable.
+    Writable,
+    /// An answer to this whole request.
+    Answer { request: Vec<u8>, is_head: bool },
+    /// To be closed.
+    Close,
+}
+
+impl Connection {
+    pub(super) fn new(arrival: Arrival, port: usize, now: Instant) -> Connection {
+        let Arrival { stream, peer, slot } = arrival;
+        // An answer that waits for a full segment waits for nothing.
+        let _ = stream.set_nodelay(true);
+        let phase = Phase::Request { received: Vec::new(), head: None };
+        Connection { stream, peer, port, deadline: now + REQUEST, phase, _slot: slot }
+    }
+
+    /// Goes on as far as it can without waiting.
+    pub(super) fn step(&mut self, now: Instant) -> Next {
+        match self.phase {
+            Phase::Request { .. } => self.read_request(now),
+            Phase::Waiting { .. } => Next::Close, // It was asked about in vain: the client is gone.
+            Phase::Answer { .. } => self.write_answer(now),
+            Phase::Lingering { .. } => self.discard(),
+        }
+    }
+
+    /// What it was doing, for the log line when its deadline has passed.
+    pub(super) fn doing(&self) -> &'static str {
+        match self.phase {
+            Phase::Request { .. } => "its request was not whole in time",
+            Phase::Waiting { .. } => "its answer was not ready in time",
+            Phase::Answer { .. } => "it did not read its answer in time",
+            Phase::Lingering { .. } => "it did not close after its answer",
+        }
+    }
+
+    fn read_request(&mut self, now: Instant) -> Next {
+        let Phase::Request { received, head } = &mut self.phase else { return Next::Close };
+        loop {
+            match advance(received, head) {
+                Err(refusal) => return self.refuse(&refusal, now),
+                Ok(Want::Nothing) => return self.ask(now),
+                Ok(Want::Continue) => {
+                    // A short line into an empty send buffer: what doesn't fit at once has no reader.
+                    if self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").is_err() {
+                        return Next::Close;
+                    }
+                }
+                Ok(Want::Bytes) => {}
+            }
+            let start = received.len();
+            received.resize(start + CHUNK, 0);
+            let result = self.stream.read(&mut received[start..]);
+            received.truncate(start + result.as_ref().map_or(0, |&count| count));
+            match result {
+                Ok(0) => {
+                    let text = "the connection was half closed before the request was whole";
+                    return self.refuse(&Refusal { code: Code::InvalidRequest, text: text.into() }, now);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Readable,
+                Err(_) => return Next::Close,
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Instant) -> Next {
+        let Phase::Request { received, head: Some(head) } = &mut self.phase else { return Next::Close };
+        let end = head.length + head.body;
+        let mut request = std::mem::take(&mut head.forwarded);
+        request.extend_from_slice(&received[head.length..end]);
+        let is_head = head.is_head;
+        let more_was_sent = received.len() > end;
+        self.phase = Phase::Waiting { more_was_sent };
+        self.deadline = now + ANSWER;
+        Next::Answer { request, is_head }
+    }
+
+    /// Sends the HTTP server's whole answer; `None` is a server that can't.
+    pub(super) fn answer(&mut self, answer: Option<Vec<u8>>, now: Instant) -> Next {
+        let Phase::Waiting { more_was_sent } = self.phase else { return Next::Close };
+        let Some(mut bytes) = answer else {
+            let text = "the HTTP server can't answer now".into();
+            return self.refuse(&Refusal { code: Code::Unavailable, text }, now);
+        };
+        close_after(&mut bytes);
+        self.send(bytes, more_was_sent, now)
+    }
+
+    fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Next {
+        log::debug!("refused {}: {}", self.peer, refusal.text);
+        self.send(refusal.answer(), true, now)
+    }
+
+    fn send(&mut self, bytes: Vec<u8>, more_was_sent: bool, now: Instant) -> Next {
+        self.phase = Phase::Answer { bytes, sent: 0, more_was_sent };
+        self.deadline = now + READING;
+        self.write_answer(now)
+    }
+
+    fn write_answer(&mut self, now: Instant) -> Next {
+        let Phase::Answer { bytes, sent, more_was_sent } = &mut self.phase else { return Next::Close };
+        while *sent < bytes.len() {
+            match self.stream.write(&bytes[*sent..]) {
+                Ok(count) => *sent += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Writable,
+                Err(_) => return Next::Close,
+            }
+        }
+        // Closing over unread bytes is a reset, which can take the answer from the client again.
+        if !*more_was_sent && self.nothing_unread() {
+            return Next::Close;
+        }
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            return Next::Close;
+        }
+        self.phase = Phase::Lingering { discarded: 0 };
+        self.deadline = now + LINGER.0;
+        self.discard()
+    }
+
+    fn nothing_unread(&mut self) -> bool {
+        let read = self.stream.read(&mut [0; 1]);
+        matches!(read, Ok(0)) || read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
+    fn discard(&mut self) -> Next {
+        let Phase::Lingering { discarded } = &mut self.phase else { return Next::Close };
+        let mut chunk = [0; CHUNK];
+        while *discarded < LINGER.1 {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Next::Close,
+                Ok(count) => *discarded += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Readable,
+                Err(_) => return Next::Close,
+            }
+        }
+        Next::Close
+    }
+}
+
+enum Want {
+    Bytes,
+    /// Bytes, which the client sends once it is told to.
+    Continue,
+    Nothing,
+}
+
+/// Looks at what was received so far.
+fn advance(received: &[u8], head: &mut Option<Head>) -> Result<Want, Refusal> {
+    let Some(head) = head else {
+        *head = request::head(received)?;
+        let Some(head) = head else { return Ok(Want::Bytes) };
+        let missing = received.len() < head.length + head.body;
+        return Ok(match (missing, head.expects_continue) {
+            (false, _) => Want::Nothing,
+            // RFC 9110, section 10.1.1: not where part of the body is there already.
+            (true, true) if received.len() == head.length => Want::Continue,
+            (true, _) => Want::Bytes,
+        });
+    };
+    Ok(if received.len() < head.length + head.body { Want::Bytes } else { Want::Nothing })
+}
+
+/// Adds `Connection: close` behind the status line.
+fn close_after(answer: &mut Vec<u8>) {
+    if let Some(end) = answer.windows(2).position(|bytes| bytes == b"\r\n") {
+        answer.splice(end + 2..end + 2, *b"Connection: close\r\n");
+    }
+}

@@ -1,0 +1,158 @@
+//! The HTTP routes, on tiny_http: which path takes which method, who may ask, and the answer. One request at a time comes
+//! in whole and checked (docs/architecture.md, "the door"); what it means is the registry's business, not this file's.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+
+use crate::wire::code::Code;
+use crate::wire::reply::{Body, Outcome, Reply};
+
+/// What a port serves over HTTP.
+pub struct Routes {
+    /// The health object, for `/health`.
+    pub health: Box<dyn Fn() -> Reply + Send>,
+    /// The registry's API at `/`, on the port that has it.
+    pub api: Option<Api>,
+}
+
+/// The registry's API over HTTP.
+pub struct Api {
+    /// Answers one request.
+    pub answer: Box<dyn Fn(&[u8]) -> Reply + Send>,
+    /// The port agents reach it on, for the example in a text.
+    pub port: u16,
+}
+
+/// Answers `server`'s requests for ever.
+pub fn serve(server: &Server, routes: &Routes) {
+    loop {
+        match server.recv() {
+            Ok(request) => one(request, routes),
+            // Its listener is closed once it has its lanes (door/lanes.rs); that is told here, once.
+            Err(error) => log::debug!("HTTP takes no more lanes: {error}"),
+        }
+    }
+}
+
+fn one(mut request: Request, routes: &Routes) {
+    let answered = panic::catch_unwind(AssertUnwindSafe(|| routes.answer(&mut request)));
+    let internal = || Answer::failure(Code::Internal, "the registry failed at this request");
+    let answer = answered.unwrap_or_else(|_| internal());
+    if let Err(error) = request.respond(answer.into_response()) {
+        log::debug!("an HTTP answer did not reach the door: {error}");
+    }
+}
+
+struct Answer {
+    reply: Reply,
+    allow: Option<&'static str>,
+}
+
+impl Answer {
+    fn failure(code: Code, text: &str) -> Answer {
+        Reply::failure(code, text).into()
+    }
+
+    fn into_response(self) -> Response<std::io::Cursor<Body>> {
+        let status = match self.reply.outcome {
+            Outcome::Success => 200,
+            Outcome::Failure(code) => code.http().0,
+        };
+        let length = self.reply.body.len();
+        let allow = self.allow.map(|methods| ("Allow", methods));
+        let retry = (status == 503).then_some(("Retry-After", "1"));
+        let fields = [("Content-Type", "application/json"), ("Server", "service-registry")];
+        let headers = fields
+            .into_iter()
+            .chain(allow)
+            .chain(retry)
+            .filter_map(|(field, value)| Header::from_bytes(field, value).ok());
+        let body = std::io::Cursor::new(self.reply.body);
+        // Never chunked: the door reads answers by their length.
+        Response::new(StatusCode(status), headers.collect(), body, Some(length), None)
+            .with_chunked_threshold(usize::MAX)
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        Answer { reply, allow: None }
+    }
+}
+
+impl Routes {
+    fn answer(&self, request: &mut Request) -> Answer {
+        let path = request.url().split('?').next().unwrap_or_default().to_owned();
+        if self.api.is_some() && (has(request, "Origin") || has(request, "Sec-Fetch-Site")) {
+            let text =
+                "requests from web pages (with an Origin or Sec-Fetch-Site header) are refused on this port";
+            return Answer::failure(Code::Forbidden, text);
+        }
+        let get = matches!(request.method(), Method::Get | Method::Head);
+        match (path.as_str(), &self.api) {
+            ("/health", _) if get => (self.health)().into(),
+            ("/livez" | "/readyz", _) if get => Reply::success(Body::Fixed(br#"{"status":"ok"}"#)).into(),
+            ("/health" | "/livez" | "/readyz", _) => {
+                not_allowed("GET, HEAD", &format!("{path} takes GET and HEAD, not {}", request.method()))
+            }
+            ("/", Some(api)) if *request.method() == Method::Post => api.post(request),
+            ("/", Some(api)) => api.wrong_method(request.method()),
+            (_, Some(_)) => {
+                unknown(&path, "POST / takes requests; GET /health, /livez and /readyz tell the health")
+            }
+            (_, None) => unknown(&path, "GET /health, /livez and /readyz tell the health"),
+        }
+    }
+}
+
+impl Api {
+    fn post(&self, request: &mut Request) -> Answer {
+        let content_type = header(request, "Content-Type").unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            let given =
+                if content_type.is_empty() { "nothing".into() } else { format!("\"{content_type}\"") };
+            let text = format!("Content-Type must be application/json, not {given}");
+            return Answer::failure(Code::UnsupportedMediaType, &text);
+        }
+        let Some(length) = request.body_length() else {
+            return Answer::failure(
+                Code::LengthRequired,
+                "a POST needs a Content-Length and that many bytes of JSON",
+            );
+        };
+        let mut body = Vec::with_capacity(length);
+        match request.as_reader().read_to_end(&mut body) {
+            Ok(_) => (self.answer)(&body).into(),
+            Err(error) => Answer::failure(Code::Internal, &format!("the body could not be read: {error}")),
+        }
+    }
+
+    fn wrong_method(&self, method: &Method) -> Answer {
+        let text = format!(
+            "/ takes POST, not {method}: curl -X POST http://localhost:{} -H \"Content-Type: application/json\" \
+             -d '{{\"action\": \"list_agents\"}}'",
+            self.port
+        );
+        not_allowed("POST", &text)
+    }
+}
+
+fn not_allowed(methods: &'static str, text: &str) -> Answer {
+    Answer { allow: Some(methods), ..Answer::failure(Code::MethodNotAllowed, text) }
+}
+
+fn unknown(path: &str, what_there_is: &str) -> Answer {
+    let shown = crate::wire::parse::shown(path);
+    Answer::failure(Code::NotFound, &format!("Unknown path {shown}: {what_there_is}"))
+}
+
+fn has(request: &Request, field: &'static str) -> bool {
+    request.headers().iter().any(|header| header.field.equiv(field))
+}
+
+fn header(request: &Request, field: &'static str) -> Option<String> {
+    let found = request.headers().iter().find(|header| header.field.equiv(field))?;
+    Some(found.value.as_str().to_owned())
+}

@@ -1,0 +1,144 @@
+//! The log: one line an event, to stderr. `simple_logger` writes it, with time stamps; where stderr is journald's, which
+//! stamps lines itself, a `<N>` priority (sd-daemon(3)) goes in front instead. Also bounds how many lines a second agents
+//! can cause. What is printed here must already be escaped: this file doesn't know what came from the network.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use simple_logger::SimpleLogger;
+
+/// Starts the log at `level`. `journal_stream` is the variable JOURNAL_STREAM, "device:inode" in decimal.
+pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log::SetLoggerError> {
+    let sink = if is_journal(journal_stream) {
+        Sink::Journal
+    } else {
+        Sink::Stamped(SimpleLogger::new().with_utc_timestamps())
+    };
+    panic::set_hook(Box::new(|panic| {
+        log::error!("this is a bug, please report it: {}", panic.to_string().escape_debug());
+    }));
+    log::set_max_level(level);
+    log::set_boxed_logger(Box::new(Journal { sink }))
+}
+
+/// Whether stderr is the very stream that systemd connected to the journal (systemd.exec(5), JOURNAL_STREAM).
+fn is_journal(journal_stream: Option<&str>) -> bool {
+    let Ok(stat) = rustix::fs::fstat(io::stderr()) else { return false };
+    journal_stream == Some(&format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+enum Sink {
+    Stamped(SimpleLogger),
+    Journal,
+}
+
+struct Journal {
+    sink: Sink,
+}
+
+impl Log for Journal {
+    /// Crates below us log what they see of single connections; that's for debugging them, not for an operator.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        match &self.sink {
+            Sink::Journal => journal_line(record),
+            Sink::Stamped(logger) => quietly(|| logger.log(record)),
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn journal_line(record: &Record<'_>) {
+    let priority = match record.level() {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    // A log that can't be written must not stop the registry, and there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "<{priority}>{}", record.args());
+}
+
+/// `simple_logger` prints with `eprintln!`, which panics when stderr is a closed pipe or a full disk.
+fn quietly(write: impl FnOnce()) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(write));
+}
+
+/// The log target of what agents do.
+const AGENTS: &str = "service_registry::agents";
+/// How many lines a second agents can cause.
+const LINES: u32 = 100;
+/// The second of [`LINES`].
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Writes at most [`LINES`] info lines in a [`WINDOW`], then "and N more" at its end.
+#[derive(Clone)]
+pub struct Announcer {
+    shared: Arc<(Mutex<Announced>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Announced {
+    since: Option<Instant>,
+    lines: u32,
+    withheld: u64,
+}
+
+impl Announcer {
+    /// An announcer, with the thread that tells what was withheld; it sleeps until something is.
+    pub fn start() -> io::Result<Announcer> {
+        let announcer = Announcer { shared: Arc::default() };
+        let reporter = announcer.clone();
+        thread::Builder::new().name("announcer".into()).spawn(move || reporter.report())?;
+        Ok(announcer)
+    }
+
+    /// Writes `line`, or counts it.
+    pub fn info(&self, line: fmt::Arguments<'_>) {
+        if self.admit(Instant::now()) {
+            log::info!(target: AGENTS, "{line}");
+        }
+    }
+
+    fn admit(&self, now: Instant) -> bool {
+        let (announced, withheld) = &*self.shared;
+        let mut announced = announced.lock().unwrap_or_else(PoisonError::into_inner);
+        if announced.since.is_none_or(|since| now - since >= WINDOW) && announced.withheld == 0 {
+            *announced = Announced { since: Some(now), ..Announced::default() };
+        }
+        if announced.lines < LINES {
+            announced.lines += 1;
+            return true;
+        }
+        announced.withheld += 1;
+        if announced.withheld == 1 {
+            withheld.notify_one();
+        }
+        false
+    }
+
+    fn report(&self) {
+        let (announced, withheld) = &*self.shared;
+        loop {
+            let guard = announced.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = withheld.wait_while(guard, |announced| announced.withheld == 0);
+            let since = waited.unwrap_or_else(PoisonError::into_inner).since.unwrap_or_else(Instant::now);
+            thread::sleep((since + WINDOW).saturating_duration_since(Instant::now()));
+            let ended = mem::take(&mut *announced.lock().unwrap_or_else(PoisonError::into_inner));
+            log::info!(target: AGENTS, "and {} more", ended.withheld);
+        }
+    }
+}

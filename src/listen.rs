@@ -1,0 +1,74 @@
+//! Addresses to listeners: bound, listening, non-blocking. Never accepts.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+/// Connections the kernel holds for us until they are accepted; it cuts this to net.core.somaxconn.
+const BACKLOG: i32 = 4096;
+
+/// An address that could not be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "cannot listen on {} (port {})", self.address, self.address.port())
+    }
+}
+
+impl Error for ListenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Listens on `port` of each address, or of every address of the host where there is none. Port 0 is picked once, by
+/// the first.
+pub fn listen(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, ListenError> {
+    let failed = |ip: IpAddr, port: u16| {
+        move |errno: Errno| ListenError { address: (ip, port).into(), source: errno.into() }
+    };
+    if addresses.is_empty() {
+        let any = IpAddr::from(Ipv6Addr::UNSPECIFIED);
+        let listener = match open(any, port, false) {
+            // A kernel without IPv6, or with it switched off.
+            Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {
+                let any = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+                open(any, port, false).map_err(failed(any, port))
+            }
+            other => other.map_err(failed(any, port)),
+        }?;
+        return Ok(vec![listener]);
+    }
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let has_ipv4 = addresses.iter().any(IpAddr::is_ipv4);
+    for &ip in addresses {
+        let port =
+            listeners.first().and_then(|first| first.local_addr().ok()).map_or(port, |first| first.port());
+        listeners.push(open(ip, port, has_ipv4).map_err(failed(ip, port))?);
+    }
+    Ok(listeners)
+}
+
+/// `v6_only` keeps `::` from taking the IPv4 address that has a listener of its own.
+fn open(ip: IpAddr, port: u16, v6_only: bool) -> Result<TcpListener, Errno> {
+    let family = if ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    // A restarted registry gets its port back while old connections are still in TIME_WAIT.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if ip.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, v6_only)?;
+    }
+    rustix::net::bind(&socket, &SocketAddr::from((ip, port)))?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,212 @@
+//! Starts the rooms, joins their threads and stops them in order. Holds no logic of its own: what a room needs is opened
+//! here and handed to it, and here alone an error becomes a line and an exit code.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use service_registry::act::{self, Registry};
+use service_registry::config::{self, Config, HELP, Wish};
+use service_registry::door::{self, Door, Inbox};
+use service_registry::handoff::{self, Gate};
+use service_registry::health::{Health, VERSION};
+use service_registry::http::{self, Api, Routes};
+use service_registry::journal::{self, Announcer};
+use service_registry::listen;
+use service_registry::rep::{Asked, Rep};
+use service_registry::slots::Slots;
+use service_registry::stop::{self, Stop};
+use service_registry::store::memory::Memory;
+use time::OffsetDateTime;
+
+/// Connections of one port that may be silent or speak HTTP at the same time.
+const SLOTS: usize = 512;
+/// Requests of one port that tiny_http may have before it at the same time.
+const LANES: usize = 4;
+
+fn main() -> ExitCode {
+    let arguments = std::env::args_os().skip(1).collect();
+    match config::read(arguments, |name| std::env::var_os(name)) {
+        Ok(Wish::Help) => print(HELP),
+        Ok(Wish::Version) => print(&format!("service-registry {VERSION}\n")),
+        Ok(Wish::Check) => print("the configuration is in order\n"),
+        Ok(Wish::Run(config)) => run(&config).unwrap_or_else(|error| {
+            eprintln!("service-registry: {}", with_causes(&*error));
+            ExitCode::from(1)
+        }),
+        Err(faults) => {
+            faults.iter().for_each(|fault| eprintln!("service-registry: {fault}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+type AnyError = Box<dyn Error>;
+
+/// Runs until a signal stops it.
+fn run(config: &Config) -> Result<ExitCode, AnyError> {
+    journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
+    let listeners =
+        listen::listen(&config.bind, config.port).map_err(|error| Named("registry port", error))?;
+    let health_listeners =
+        listen::listen(&config.bind, config.health_port).map_err(|error| Named("health port", error))?;
+    let lines = greeting(config, &listeners, &health_listeners)?;
+    let port = listeners[0].local_addr()?.port();
+
+    let mut context = zmq::Context::new();
+    // One thread a port: a flood on the registry's never keeps the health port's peers waiting.
+    context.set_io_threads(2)?;
+    handoff::prove(&context)?;
+
+    let health = Arc::new(Health::new("memory"));
+    let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
+    let registry =
+        Arc::new(Registry::new(store, Arc::clone(&health), OffsetDateTime::now_utc, Announcer::start()?));
+
+    let inbox = Inbox::new()?;
+    let gate = Gate::open(listeners, Slots::new(SLOTS), inbox.notifier(0))?;
+    let health_gate = Gate::open(health_listeners, Slots::new(SLOTS), inbox.notifier(1))?;
+    let (lanes_listener, lanes) = door::open_lanes(LANES)?;
+    let (health_lanes_listener, health_lanes) = door::open_lanes(LANES)?;
+    let ports = vec![(Arc::clone(&gate), lanes), (Arc::clone(&health_gate), health_lanes)];
+    let door = Door::new(Arc::clone(&inbox), ports)?;
+    let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate)?;
+    let (health_rep, wake_health_rep) = Rep::open(&context, "health", 1, &health_gate)?;
+
+    let stop = Stop::default();
+    stop::on_signals(stop.clone(), vec![inbox.waker(), wake_rep, wake_health_rep])?;
+    serve_http("health-http", health_lanes_listener, health_routes(&health))?;
+    serve_http("api-http", lanes_listener, api_routes(&health, &registry, port))?;
+    let door = spawn("door", {
+        let stop = stop.clone();
+        move || door.serve(&stop)
+    })?;
+    let health_rep = spawn("health-zmq", {
+        let (stop, health) = (stop.clone(), Arc::clone(&health));
+        move || health_rep.serve(&stop, |_| health.reply(OffsetDateTime::now_utc()))
+    })?;
+    lines.iter().for_each(|line| log::info!("{line}"));
+    log::info!("ready");
+
+    rep.serve(&stop, |asked| match asked {
+        Asked::Request(request) => registry.answer(request),
+        Asked::Multipart(frames) => act::multipart(frames),
+    })?;
+    finish(health_rep);
+    // Waits until the last replies have left, or their linger is over.
+    context.destroy()?;
+    finish(door);
+    log::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn health_routes(health: &Arc<Health>) -> Routes {
+    let health = Arc::clone(health);
+    Routes { health: Box::new(move || health.reply(OffsetDateTime::now_utc())), api: None }
+}
+
+fn api_routes(health: &Arc<Health>, registry: &Arc<Registry>, port: u16) -> Routes {
+    let registry = Arc::clone(registry);
+    let api = Api { answer: Box::new(move |request| registry.answer(request)), port };
+    Routes { api: Some(api), ..health_routes(health) }
+}
+
+fn serve_http(name: &str, lanes: UnixListener, routes: Routes) -> Result<(), AnyError> {
+    let server = tiny_http::Server::from_listener(lanes, None).map_err(|error| error as AnyError)?;
+    // A server that is dropped connects to its own address, and panics where that has no path: it lives for ever.
+    let server: &'static tiny_http::Server = Box::leak(Box::new(server));
+    thread::Builder::new().name(name.into()).spawn(move || http::serve(server, &routes))?;
+    Ok(())
+}
+
+/// A thread that the daemon can't do without: should it fail, the process ends, so that its supervisor starts it anew.
+fn spawn(name: &str, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let thread_name = name.to_owned();
+    thread::Builder::new().name(name.into()).spawn(move || {
+        let ended = panic::catch_unwind(AssertUnwindSafe(work));
+        if let Err(error) = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked"))) {
+            log::error!("the {thread_name} thread ended, and the registry with it: {error}");
+            std::process::exit(1);
+        }
+    })
+}
+
+fn finish(thread: JoinHandle<()>) {
+    // It can't have panicked: what runs in it is caught.
+    let _ = thread.join();
+}
+
+/// The lines that a start prints, all but the last.
+fn greeting(config: &Config, registry: &[TcpListener], health: &[TcpListener]) -> io::Result<Vec<String>> {
+    let (port, addresses) = place(registry)?;
+    let (health_port, _) = place(health)?;
+    let mut lines = vec![
+        format!("service-registry {VERSION}: memory backend, at most {} of records", size(config.max_bytes)),
+        format!("registry port {port} (ZMQ and HTTP) on {addresses}"),
+        format!("health port {health_port} (HTTP and ZMQ) on {addresses}"),
+        format!(
+            "try: curl -X POST http://localhost:{port} -H \"Content-Type: application/json\" \
+             -d '{{\"action\": \"list_agents\"}}'"
+        ),
+    ];
+    if config.bind.is_empty() || !config.bind.iter().all(|address| address.is_loopback()) {
+        lines.push(format!(
+            "there is no authentication: whoever reaches port {port} can register and replace agents \
+             (--bind 127.0.0.1 keeps it to this host)"
+        ));
+    }
+    Ok(lines)
+}
+
+fn place(listeners: &[TcpListener]) -> io::Result<(u16, String)> {
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let port = addresses.first().map_or(0, |address| address.port());
+    let ips: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    Ok((port, ips.join(", ")))
+}
+
+/// Bytes in the largest unit that tells them exactly.
+fn size(bytes: u64) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let exact = units.iter().find(|(shift, _)| bytes.trailing_zeros() >= *shift);
+    exact.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+/// An error with what it was about in front.
+#[derive(Debug)]
+struct Named<E>(&'static str, E);
+
+impl<E: fmt::Display> fmt::Display for Named<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.0, self.1)
+    }
+}
+
+impl<E: Error> Error for Named<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.source()
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line += &format!(": {error}");
+        cause = error.source();
+    }
+    line
+}

@@ -1,0 +1,139 @@
+//! A REP socket's loop: one request, one reply, until told to stop. The registry's runs on the main thread, the health
+//! port's on a small one of its own. Knows frames; never what a request means, nor where its peers come from.
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zmq::{Context, DONTWAIT, Message, Socket, SocketType};
+
+use crate::handoff::{self, Gate};
+use crate::stop::{Stop, Waker};
+use crate::wire::code::Code;
+use crate::wire::parse::MAX_REQUEST;
+use crate::wire::reply::{Body, Reply};
+
+/// How long a peer may take for its ZMTP handshake, in milliseconds.
+const HANDSHAKE: i32 = 5_000;
+/// A peer whose host is gone is found out after 60 s without a word, then 3 probes 10 s apart, in seconds.
+const KEEPALIVE: (i32, i32, i32) = (60, 10, 3);
+/// How long a peer may leave what we sent unacknowledged, in milliseconds.
+const UNACKNOWLEDGED: i32 = 60_000;
+/// How long replies may take to leave after the stop, in milliseconds.
+const LINGER: i32 = 250;
+/// At the stop, requests that were on their way are answered until none has come for this long…
+const QUIET: Duration = Duration::from_millis(50);
+/// …but no longer than this.
+const DRAIN: Duration = Duration::from_millis(400);
+
+/// What came in.
+pub enum Asked<'a> {
+    /// A request of one frame.
+    Request(&'a [u8]),
+    /// So many frames at once.
+    Multipart(usize),
+}
+
+/// A bound REP socket, before its loop runs.
+pub struct Rep {
+    socket: Socket,
+}
+
+impl Rep {
+    /// A socket that gets its peers through `gate` on libzmq's I/O thread number `io_thread`, and a waker for its stop.
+    /// `name` is unique in `context`.
+    pub fn open(context: &Context, name: &str, io_thread: u32, gate: &Arc<Gate>) -> io::Result<(Rep, Waker)> {
+        let mut socket = context.socket(SocketType::REP)?;
+        socket.set_affinity(1 << io_thread)?;
+        socket.set_maxmsgsize(MAX_REQUEST as i64)?;
+        socket.set_handshake_ivl(HANDSHAKE)?;
+        socket.set_linger(LINGER)?;
+        socket.set_tcp_keepalive(1)?;
+        socket.set_tcp_keepalive_idle(KEEPALIVE.0)?;
+        socket.set_tcp_keepalive_intvl(KEEPALIVE.1)?;
+        socket.set_tcp_keepalive_cnt(KEEPALIVE.2)?;
+        handoff::tcp_maxrt(&mut socket, UNACKNOWLEDGED)?;
+        let control = format!("inproc://{name}");
+        socket.bind(&control)?;
+        handoff::bind(&mut socket, gate)?;
+        let bell = context.socket(SocketType::REQ)?;
+        bell.set_linger(LINGER)?;
+        bell.connect(&control)?;
+        // A blocking recv wakes for a message only, so the stop is one; whatever is answered to it is dropped.
+        let waker = Box::new(move || {
+            if let Err(error) = bell.send(&b""[..], DONTWAIT) {
+                log::error!("the ZMQ loop could not be woken to stop: {error}");
+            }
+        });
+        Ok((Rep { socket }, waker))
+    }
+
+    /// Answers requests until `stop` begins, then those that have come already.
+    pub fn serve(self, stop: &Stop, answer: impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+        let mut request = Message::new();
+        loop {
+            match self.socket.recv(&mut request, 0) {
+                Ok(()) => self.reply(&request, &answer)?,
+                Err(zmq::Error::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if stop.begun() {
+                return self.drain(&answer);
+            }
+        }
+    }
+
+    fn drain(&self, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+        let end = Instant::now() + DRAIN;
+        let mut request = Message::new();
+        while Instant::now() < end {
+            match self.socket.poll(zmq::POLLIN, QUIET.as_millis() as i64) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(zmq::Error::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            match self.socket.recv(&mut request, DONTWAIT) {
+                Ok(()) => self.reply(&request, answer)?,
+                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&self, request: &Message, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+        let frames = if request.get_more() { 1 + self.drop_rest()? } else { 1 };
+        let asked = if frames == 1 { Asked::Request(request) } else { Asked::Multipart(frames) };
+        // A panic costs the request that caused it; the peer gets an answer all the same, and REP stays in step.
+        let reply = panic::catch_unwind(AssertUnwindSafe(|| answer(asked)))
+            .unwrap_or_else(|_| Reply::failure(Code::Internal, "the registry failed at this request"));
+        let message = match reply.body {
+            Body::Owned(bytes) => Message::from(bytes),
+            Body::Fixed(bytes) => Message::from(bytes),
+            Body::Shared(bytes) => Message::from(&*bytes),
+        };
+        match self.socket.send(message, DONTWAIT) {
+            // The peer is gone, or reads nothing and its queue is full: its own loss.
+            Ok(()) | Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A multipart request must be read to its end, or the next recv fails.
+    fn drop_rest(&self) -> io::Result<usize> {
+        let mut frame = Message::new();
+        let mut frames = 0;
+        loop {
+            match self.socket.recv(&mut frame, 0) {
+                Ok(()) => frames += 1,
+                Err(zmq::Error::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if !frame.get_more() {
+                return Ok(frames);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Where records live: the [`Store`] that every backend is. A store keeps rendered records by name and knows nothing of
+//! requests, actions or transports; whoever asks it gets shared bytes, never a lock.
+
+pub mod memory;
+mod roster;
+
+use std::sync::Arc;
+
+use crate::wire::render::Rendered;
+
+/// A backend. Every call may be made from any thread, and returns without holding anything.
+pub trait Store: Send + Sync {
+    /// Writes `record` under `name`, in place of the one that was there, which is given back.
+    fn put(&self, name: &str, record: Rendered) -> Result<Option<Rendered>, StoreError>;
+
+    /// The reply bytes kept for `name`.
+    fn get(&self, name: &str) -> Result<Option<Arc<[u8]>>, StoreError>;
+
+    /// The reply to `list_agents`: exactly the names that [`get`](Store::get) would answer, sorted by bytes.
+    fn list(&self) -> Result<Arc<[u8]>, StoreError>;
+}
+
+/// Why a store refuses. Callers branch on it: each kind has its own code on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The record would take the store over its limit, in bytes.
+    Full {
+        /// `--max-bytes`.
+        limit: u64,
+    },
+}

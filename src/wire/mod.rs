@@ -1,0 +1,8 @@
+//! The wire contract as pure functions: request bytes become a [`Request`](parse::Request), a [`Reply`](reply::Reply)
+//! becomes bytes. Runs on whichever thread asks; it must never know a store, a clock, a socket or a transport.
+
+pub mod code;
+pub mod parse;
+pub mod render;
+pub mod reply;
+pub mod scan;

@@ -1,0 +1,339 @@
+//! Request bytes in, a closed [`Request`] out, or the [`Fault`] that a client reads. One pass: every member this contract
+//! knows is kept as raw text, the rest is checked to be JSON and dropped, and only then does the action say which members
+//! count. Knows nothing of stores and transports, and allocates only for escaped strings and for what gets stored.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::code::Code;
+use super::scan::{self, Flaw, MAX_DEPTH};
+use crate::record::{Record, Rule};
+
+/// The largest request, in bytes, over any transport.
+pub const MAX_REQUEST: usize = 128 * 1024;
+/// How much of a refused value is shown, in characters.
+const SHOWN: usize = 64;
+
+/// Everything an agent may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// `register_agent`.
+    Register(Box<Record<'a>>),
+    /// `get_agent_endpoint`, with the name asked for.
+    Lookup(Cow<'a, str>),
+    /// `list_agents`.
+    List,
+    /// `ping`, `health` and `health_check`.
+    Health,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// For a program.
+    pub code: Code,
+    /// For a person: the field, what it must be, what it was.
+    pub text: String,
+}
+
+/// Reads one request.
+pub fn request(bytes: &[u8]) -> Result<Request<'_>, Fault> {
+    if bytes.len() > MAX_REQUEST {
+        return Err(too_large(bytes.len()));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        invalid(format!("the request is not UTF-8: byte {} is wrong", error.valid_up_to()))
+    })?;
+    scan::check(text).map_err(|flaw| match flaw {
+        Flaw::Depth => invalid(format!("the request is nested deeper than {MAX_DEPTH} levels")),
+        Flaw::LoneSurrogate => invalid("the request holds a lone surrogate (half of a \\u pair)".into()),
+    })?;
+    let members = object(text, "the request")?;
+    members.once(Field::Action)?;
+    match action(&members)?.as_ref() {
+        "get_agent_endpoint" => lookup(&members),
+        "register_agent" => register(&members),
+        "list_agents" => Ok(Request::List),
+        "ping" | "health" | "health_check" => Ok(Request::Health),
+        other => Err(Fault { code: Code::UnknownAction, text: format!("Unknown action: {}", shown(other)) }),
+    }
+}
+
+/// The fault of a request of `length` bytes.
+pub fn too_large(length: usize) -> Fault {
+    Fault {
+        code: Code::TooLarge,
+        text: format!("the request is {length} bytes; at most {MAX_REQUEST} are taken"),
+    }
+}
+
+/// The fault of a request that came as `frames` frames.
+pub fn multipart(frames: usize) -> Fault {
+    invalid(format!("a request must be one frame, not {frames}"))
+}
+
+fn action<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, Fault> {
+    const NEED: &str = "a string such as \"list_agents\"";
+    let Some(raw) = members.given(Field::Action) else {
+        return Err(invalid(format!("Missing 'action': it must be {NEED}")));
+    };
+    string(raw).ok_or_else(|| wrong("action", NEED, raw))
+}
+
+fn lookup<'a>(members: &Members<'a>) -> Result<Request<'a>, Fault> {
+    members.once(Field::AgentName)?;
+    let Some(raw) = members.given(Field::AgentName).filter(|raw| raw.get() != "\"\"") else {
+        return Err(invalid("Missing 'agent_name'".into()));
+    };
+    text(raw, Field::AgentName, Rule::Name).map(Request::Lookup)
+}
+
+fn register<'a>(members: &Members<'a>) -> Result<Request<'a>, Fault> {
+    members.once(Field::RegistrationData)?;
+    let record = match members.given(Field::RegistrationData) {
+        None => record(members)?,
+        Some(raw) if raw.get().starts_with('{') => {
+            let wrapped = object(raw.get(), "'registration_data'")?;
+            if wrapped.empty { record(members)? } else { record(&wrapped)? }
+        }
+        Some(raw) => return Err(wrong("registration_data", "an object or null", raw)),
+    };
+    Ok(Request::Register(Box::new(record)))
+}
+
+fn record<'a>(members: &Members<'a>) -> Result<Record<'a>, Fault> {
+    for field in Field::OF_A_REGISTRATION {
+        members.once(field)?;
+    }
+    let required = |field: Field, need: &str| {
+        let missing = || invalid(format!("Missing '{}': it must be {need}", field.name()));
+        members.given(field).ok_or_else(missing)
+    };
+    Ok(Record {
+        agent_id: text(required(Field::AgentId, Rule::Name.text())?, Field::AgentId, Rule::Name)?,
+        host: text(required(Field::Host, Rule::Host.text())?, Field::Host, Rule::Host)?,
+        port: port(required(Field::Port, PORT)?, 1).ok_or_else(|| members.wrong(Field::Port, PORT))?,
+        health_check_port: match members.given(Field::HealthCheckPort) {
+            None => None,
+            Some(raw) => {
+                Some(port(raw, 0).ok_or_else(|| members.wrong(Field::HealthCheckPort, HEALTH_CHECK_PORT))?)
+            }
+        },
+        agent_type: match members.given(Field::AgentType) {
+            None => Cow::Borrowed("service"),
+            Some(raw) => text(raw, Field::AgentType, Rule::Type)?,
+        },
+        capabilities: capabilities(members)?,
+        metadata: match members.given(Field::Metadata) {
+            None => Cow::Borrowed("{}"),
+            Some(raw) if raw.get().starts_with('{') => Cow::Owned(scan::compact(raw.get())),
+            Some(raw) => return Err(wrong("metadata", "an object or null", raw)),
+        },
+    })
+}
+
+fn capabilities<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, Fault> {
+    const NEED: &str = "an array of strings or null";
+    let Some(raw) = members.given(Field::Capabilities) else { return Ok(Cow::Borrowed("[]")) };
+    let items: Vec<&RawValue> =
+        serde_json::from_str(raw.get()).map_err(|_| wrong("capabilities", NEED, raw))?;
+    match items.iter().find(|item| !item.get().starts_with('"')) {
+        Some(item) => Err(wrong("capabilities", NEED, item)),
+        None => Ok(Cow::Owned(scan::compact(raw.get()))),
+    }
+}
+
+const PORT: &str = "an integer from 1 to 65535 or a string of its digits";
+const HEALTH_CHECK_PORT: &str = "an integer from 0 to 65535, a string of its digits, or null";
+
+/// A port as JSON integer or string of digits, `least` or more.
+fn port(raw: &RawValue, least: u16) -> Option<u16> {
+    let digits = if raw.get().starts_with('"') { string(raw)? } else { Cow::Borrowed(raw.get()) };
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let port = plain.then(|| digits.parse::<u16>().ok())??;
+    (port >= least).then_some(port)
+}
+
+/// A string that obeys `rule`.
+fn text<'a>(raw: &'a RawValue, field: Field, rule: Rule) -> Result<Cow<'a, str>, Fault> {
+    string(raw).filter(|text| rule.allows(text)).ok_or_else(|| wrong(field.name(), rule.text(), raw))
+}
+
+/// The string that `raw` is, without a copy where it has no escape.
+fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
+}
+
+fn invalid(text: String) -> Fault {
+    Fault { code: Code::InvalidRequest, text }
+}
+
+fn wrong(name: &str, need: &str, was: &RawValue) -> Fault {
+    invalid(format!("'{name}' must be {need}, not {}", shown(was.get())))
+}
+
+/// What a client sent, cut and with everything unprintable escaped, so that it can be shown to a person.
+pub fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        match character {
+            _ if count == SHOWN => return shown + "…",
+            '"' | '\'' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
+    shown
+}
+
+/// The members of an object that the contract knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Action,
+    RegistrationData,
+    AgentName,
+    AgentId,
+    Host,
+    Port,
+    HealthCheckPort,
+    AgentType,
+    Capabilities,
+    Metadata,
+}
+
+impl Field {
+    const ALL: [Field; 10] = [
+        Field::Action,
+        Field::RegistrationData,
+        Field::AgentName,
+        Field::AgentId,
+        Field::Host,
+        Field::Port,
+        Field::HealthCheckPort,
+        Field::AgentType,
+        Field::Capabilities,
+        Field::Metadata,
+    ];
+    const OF_A_REGISTRATION: [Field; 7] = [
+        Field::AgentId,
+        Field::Host,
+        Field::Port,
+        Field::HealthCheckPort,
+        Field::AgentType,
+        Field::Capabilities,
+        Field::Metadata,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Field::Action => "action",
+            Field::RegistrationData => "registration_data",
+            Field::AgentName => "agent_name",
+            Field::AgentId => "agent_id",
+            Field::Host => "host",
+            Field::Port => "port",
+            Field::HealthCheckPort => "health_check_port",
+            Field::AgentType => "agent_type",
+            Field::Capabilities => "capabilities",
+            Field::Metadata => "metadata",
+        }
+    }
+}
+
+/// A member's key; `None` is one that the contract doesn't know.
+struct Key(Option<Field>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+        struct KeyVisitor;
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a member's name")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+                Ok(Key(Field::ALL.into_iter().find(|field| field.name() == name)))
+            }
+        }
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+/// An object's known members as raw text, and which of them came twice.
+#[derive(Default)]
+struct Members<'a> {
+    raw: [Option<&'a RawValue>; Field::ALL.len()],
+    doubled: [bool; Field::ALL.len()],
+    empty: bool,
+}
+
+impl<'a> Members<'a> {
+    /// The member, where it was given and isn't null.
+    fn given(&self, field: Field) -> Option<&'a RawValue> {
+        self.raw[field as usize].filter(|raw| raw.get() != "null")
+    }
+
+    /// Refuses a member that came twice.
+    fn once(&self, field: Field) -> Result<(), Fault> {
+        if self.doubled[field as usize] {
+            return Err(invalid(format!("'{}' was given twice; it must be given once", field.name())));
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, field: Field, need: &str) -> Fault {
+        wrong(field.name(), need, self.raw[field as usize].unwrap_or(RawValue::NULL))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Members { empty: true, ..Members::default() };
+                while let Some(Key(field)) = map.next_key()? {
+                    members.empty = false;
+                    let Some(field) = field else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    members.doubled[field as usize] |= members.raw[field as usize].is_some();
+                    members.raw[field as usize] = Some(map.next_value()?);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// The members of the object that `json` is; `what` names it in a fault.
+fn object<'a>(json: &'a str, what: &str) -> Result<Members<'a>, Fault> {
+    serde_json::from_str(json).map_err(|error| {
+        let kind = match json.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
+            None => return invalid(format!("{what} is empty; it must be one JSON object")),
+            Some(b'[') => "an array",
+            Some(b'"') => "a string",
+            Some(b'-' | b'0'..=b'9') => "a number",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'n') => "null",
+            _ => "",
+        };
+        let is_json = !kind.is_empty() && serde_json::from_str::<IgnoredAny>(json).is_ok();
+        if is_json {
+            return invalid(format!("{what} must be one JSON object, not {kind}: {}", shown(json)));
+        }
+        invalid(format!("{what} is not JSON: {error}"))
+    })
+}

@@ -1,0 +1,175 @@
+//! Replies and records as bytes. A lookup's reply is rendered once, when the record is written, and kept; so this room
+//! runs at registrations, lists and failures, and a lookup never enters it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::to_writer;
+use time::OffsetDateTime;
+
+use super::code::Code;
+use crate::record::Record;
+
+/// The reply to a registration that was taken.
+pub const SUCCESS: &[u8] = br#"{"status":"success"}"#;
+/// What a lookup's reply has in front of the record's members.
+const LOOKUP_START: &[u8] = br#"{"status":"success","#;
+
+/// A record as a store keeps it: the whole reply to a lookup, and where in it the record and its endpoint lie.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    reply: Arc<[u8]>,
+    endpoint_end: u16,
+}
+
+impl Rendered {
+    /// The whole reply to a lookup.
+    pub fn reply(&self) -> &Arc<[u8]> {
+        &self.reply
+    }
+
+    /// `"host":…,"port":…`: what a client connects to.
+    pub fn endpoint(&self) -> &[u8] {
+        &self.reply[self.endpoint_range()]
+    }
+
+    /// The length of the record's own JSON object, in bytes.
+    pub fn record_length(&self) -> usize {
+        self.reply.len() - LOOKUP_START.len() + 1
+    }
+
+    fn endpoint_range(&self) -> Range<usize> {
+        LOOKUP_START.len()..usize::from(self.endpoint_end)
+    }
+}
+
+/// Renders `record` as registered at `now`.
+pub fn record(record: &Record<'_>, now: OffsetDateTime) -> Rendered {
+    let mut out = Vec::with_capacity(256 + record.capabilities.len() + record.metadata.len());
+    out.extend_from_slice(LOOKUP_START);
+    out.extend_from_slice(b"\"host\":");
+    string(&mut out, &record.host);
+    out.extend_from_slice(b",\"port\":");
+    out.extend_from_slice(record.port.to_string().as_bytes());
+    // A host has at most 255 bytes, and an escape makes two of one.
+    let endpoint_end = out.len() as u16;
+    out.extend_from_slice(b",\"health_check_port\":");
+    match record.health_check_port {
+        Some(port) => out.extend_from_slice(port.to_string().as_bytes()),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"agent_type\":");
+    string(&mut out, &record.agent_type);
+    out.extend_from_slice(b",\"capabilities\":");
+    out.extend_from_slice(record.capabilities.as_bytes());
+    out.extend_from_slice(b",\"metadata\":");
+    out.extend_from_slice(record.metadata.as_bytes());
+    out.extend_from_slice(b",\"last_registered\":\"");
+    out.extend_from_slice(timestamp(now).as_bytes());
+    out.extend_from_slice(b"\"}");
+    Rendered { reply: out.into(), endpoint_end }
+}
+
+/// A failure's reply: `{"status":"error","error":…,"code":…}`.
+pub fn failure(code: Code, text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + text.len());
+    out.extend_from_slice(br#"{"status":"error","error":"#);
+    string(&mut out, text);
+    out.extend_from_slice(b",\"code\":\"");
+    out.extend_from_slice(code.text().as_bytes());
+    out.extend_from_slice(b"\"}");
+    out
+}
+
+/// The reply to `list_agents`; `names` come in their order.
+pub fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Arc<[u8]> {
+    let mut out = Vec::with_capacity(40 + 24 * names.len());
+    out.extend_from_slice(br#"{"status":"success","agents":["#);
+    for (index, name) in names.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(&mut out, name);
+    }
+    out.extend_from_slice(b"]}");
+    out.into()
+}
+
+/// `text` as a JSON string.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    // Plain names are nearly all there are, and copying them whole is several times faster than byte by byte.
+    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
+    // Writing a str into a Vec can't fail: neither the sink nor the serialisation has an error to give.
+    let written = to_writer(&mut *out, text);
+    debug_assert!(written.is_ok());
+}
+
+/// `now` as RFC 3339 in UTC with milliseconds: `2025-07-03T12:34:56.789Z`.
+pub fn timestamp(now: OffsetDateTime) -> String {
+    let now = now.to_offset(time::UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        now.year(),
+        u8::from(now.month()),
+        now.day(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        now.millisecond()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    fn at(nanoseconds: i128) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).expect("a time")
+    }
+
+    #[test]
+    fn a_record_is_the_contracts_example() {
+        let example = Record {
+            agent_id: Cow::Borrowed("MyAgent"),
+            host: Cow::Borrowed("localhost"),
+            port: 5000,
+            health_check_port: Some(6000),
+            agent_type: Cow::Borrowed("service"),
+            capabilities: Cow::Borrowed(r#"["feature1","feature2"]"#),
+            metadata: Cow::Borrowed(r#"{"version":"1.0.0"}"#),
+        };
+        let rendered = record(&example, at(1_751_546_096_789_999_999));
+        let expected = concat!(
+            r#"{"status":"success","host":"localhost","port":5000,"health_check_port":6000,"agent_type":"service","#,
+            r#""capabilities":["feature1","feature2"],"metadata":{"version":"1.0.0"},"#,
+            r#""last_registered":"2025-07-03T12:34:56.789Z"}"#
+        );
+        assert_eq!(std::str::from_utf8(rendered.reply()), Ok(expected));
+        assert_eq!(rendered.endpoint(), br#""host":"localhost","port":5000"#);
+        assert_eq!(rendered.record_length(), expected.len() - r#""status":"success","#.len());
+    }
+
+    #[test]
+    fn a_failure_escapes_its_text() {
+        assert_eq!(
+            failure(Code::NotFound, "Agent \"x\"\n not found"),
+            br#"{"status":"error","error":"Agent \"x\"\n not found","code":"not_found"}"#
+        );
+    }
+
+    #[test]
+    fn a_list_is_names_between_commas() {
+        let names = ["a", "b\"", "é"];
+        assert_eq!(
+            &*list(names.iter().copied()),
+            r#"{"status":"success","agents":["a","b\"","é"]}"#.as_bytes()
+        );
+        assert_eq!(&*list(std::iter::empty::<&str>()), br#"{"status":"success","agents":[]}"#);
+    }
+}
