@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use log::LevelFilter;
 
-use crate::wire::parse::shown;
+use crate::quote::shown;
 pub use help::HELP;
 use raw::{Given, Raw};
 

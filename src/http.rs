@@ -5,13 +5,19 @@ use std::panic::{self, AssertUnwindSafe};
 
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::quote::shown;
 use crate::wire::code::Code;
 use crate::wire::reply::{Body, Outcome, Reply};
+
+/// Gives the health object.
+pub type Tell = Box<dyn Fn() -> Reply + Send>;
+/// Answers the bytes of one request.
+pub type Act = Box<dyn Fn(&[u8]) -> Reply + Send>;
 
 /// What a port serves over HTTP.
 pub struct Routes {
     /// The health object, for `/health`.
-    pub health: Box<dyn Fn() -> Reply + Send>,
+    pub health: Tell,
     /// The registry's API at `/`, on the port that has it.
     pub api: Option<Api>,
 }
@@ -19,7 +25,7 @@ pub struct Routes {
 /// The registry's API over HTTP.
 pub struct Api {
     /// Answers one request.
-    pub answer: Box<dyn Fn(&[u8]) -> Reply + Send>,
+    pub answer: Act,
     /// The port agents reach it on, for the example in a text.
     pub port: u16,
 }
@@ -144,8 +150,7 @@ fn not_allowed(methods: &'static str, text: &str) -> Answer {
 }
 
 fn unknown(path: &str, what_there_is: &str) -> Answer {
-    let shown = crate::wire::parse::shown(path);
-    Answer::failure(Code::NotFound, &format!("Unknown path {shown}: {what_there_is}"))
+    Answer::failure(Code::NotFound, &format!("Unknown path {}: {what_there_is}", shown(path)))
 }
 
 fn has(request: &Request, field: &'static str) -> bool {

@@ -84,7 +84,7 @@ const LINES: u32 = 100;
 /// The second of [`LINES`].
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Writes at most [`LINES`] info lines in a [`WINDOW`], then "and N more" at its end.
+/// Writes at most 100 info lines a second, then "and N more" at the end of that second.
 #[derive(Clone)]
 pub struct Announcer {
     shared: Arc<(Mutex<Announced>, Condvar)>,

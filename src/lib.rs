@@ -1,23 +1,37 @@
 //! The service registry: agents that talk over ZeroMQ register their endpoints, and others find them by name.
 //!
-//! The rooms, in the order a request walks through them; docs/architecture.md tells why they are as they are, and who
+//! The rooms, in the order a request walks through them. docs/architecture.md tells why they are as they are, and who
 //! may know whom.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`config`], [`journal`], [`stop`] | flags and variables, the log, signals |
+//! | [`listen`], [`handoff`], [`classify`], [`slots`] | a connection comes in and is told apart by its first byte |
+//! | [`rep`] | ZMTP: libzmq has it, the REP loop answers |
+//! | [`door`], [`http`] | HTTP: the door checks it, tiny_http routes it |
+//! | [`act`] | what a request does, for both |
+//! | [`wire`], [`quote`], [`record`] | bytes to requests, replies to bytes, the rules of a record |
+//! | [`store`], [`health`] | what is kept, and what is known of the process |
 
 pub mod config;
 pub mod journal;
 pub mod stop;
 
 pub mod classify;
-pub mod door;
 pub mod handoff;
 pub mod listen;
 pub mod slots;
 
-pub mod http;
 pub mod rep;
 
+pub mod door;
+pub mod http;
+
 pub mod act;
-pub mod health;
+
+pub mod quote;
 pub mod record;
-pub mod store;
 pub mod wire;
+
+pub mod health;
+pub mod store;

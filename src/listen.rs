@@ -20,7 +20,7 @@ pub struct ListenError {
 
 impl fmt::Display for ListenError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "cannot listen on {} (port {})", self.address, self.address.port())
+        write!(formatter, "cannot listen on {}", self.address)
     }
 }
 

@@ -21,14 +21,14 @@ use service_registry::journal::{self, Announcer};
 use service_registry::listen;
 use service_registry::rep::{Asked, Rep};
 use service_registry::slots::Slots;
-use service_registry::stop::{self, Stop};
+use service_registry::stop::{self, Stop, Waker};
 use service_registry::store::memory::Memory;
 use time::OffsetDateTime;
 
 /// Connections of one port that may be silent or speak HTTP at the same time.
 const SLOTS: usize = 512;
-/// Requests of one port that tiny_http may have before it at the same time.
-const LANES: usize = 4;
+/// Requests that tiny_http may have before it at the same time: the API's, and the health port's.
+const LANES: (usize, usize) = (4, 2);
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).collect();
@@ -52,44 +52,22 @@ type AnyError = Box<dyn Error>;
 /// Runs until a signal stops it.
 fn run(config: &Config) -> Result<ExitCode, AnyError> {
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
-    let listeners =
-        listen::listen(&config.bind, config.port).map_err(|error| Named("registry port", error))?;
-    let health_listeners =
-        listen::listen(&config.bind, config.health_port).map_err(|error| Named("health port", error))?;
-    let lines = greeting(config, &listeners, &health_listeners)?;
-    let port = listeners[0].local_addr()?.port();
-
-    let mut context = zmq::Context::new();
-    // One thread a port: a flood on the registry's never keeps the health port's peers waiting.
-    context.set_io_threads(2)?;
-    handoff::prove(&context)?;
-
+    let Opened { mut context, door, rep, health_rep, lanes, health_lanes, wakers, port, lines } =
+        open(config)?;
     let health = Arc::new(Health::new("memory"));
     let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
     let registry =
         Arc::new(Registry::new(store, Arc::clone(&health), OffsetDateTime::now_utc, Announcer::start()?));
 
-    let inbox = Inbox::new()?;
-    let gate = Gate::open(listeners, Slots::new(SLOTS), inbox.notifier(0))?;
-    let health_gate = Gate::open(health_listeners, Slots::new(SLOTS), inbox.notifier(1))?;
-    let (lanes_listener, lanes) = door::open_lanes(LANES)?;
-    let (health_lanes_listener, health_lanes) = door::open_lanes(LANES)?;
-    let ports = vec![(Arc::clone(&gate), lanes), (Arc::clone(&health_gate), health_lanes)];
-    let door = Door::new(Arc::clone(&inbox), ports)?;
-    let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate)?;
-    let (health_rep, wake_health_rep) = Rep::open(&context, "health", 1, &health_gate)?;
-
     let stop = Stop::default();
-    stop::on_signals(stop.clone(), vec![inbox.waker(), wake_rep, wake_health_rep])?;
-    serve_http("health-http", health_lanes_listener, health_routes(&health))?;
-    serve_http("api-http", lanes_listener, api_routes(&health, &registry, port))?;
-    let door = spawn("door", {
-        let stop = stop.clone();
-        move || door.serve(&stop)
-    })?;
-    let health_rep = spawn("health-zmq", {
-        let (stop, health) = (stop.clone(), Arc::clone(&health));
-        move || health_rep.serve(&stop, |_| health.reply(OffsetDateTime::now_utc()))
+    stop::on_signals(stop.clone(), wakers)?;
+    serve_http("health-http", health_lanes, health_routes(&health))?;
+    serve_http("api-http", lanes, api_routes(&health, &registry, port))?;
+    let door_stop = stop.clone();
+    let door = spawn("door", move || door.serve(&door_stop))?;
+    let health_stop = stop.clone();
+    let health_rep = spawn("health-zmq", move || {
+        health_rep.serve(&health_stop, |_| health.reply(OffsetDateTime::now_utc()))
     })?;
     lines.iter().for_each(|line| log::info!("{line}"));
     log::info!("ready");
@@ -104,6 +82,46 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     finish(door);
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// All that can fail at a start, open, before any thread runs.
+struct Opened {
+    context: zmq::Context,
+    door: Door,
+    rep: Rep,
+    health_rep: Rep,
+    /// Where tiny_http accepts its lanes: the API's, and the health port's.
+    lanes: UnixListener,
+    health_lanes: UnixListener,
+    wakers: Vec<Waker>,
+    /// The registry port, also where the system picked it.
+    port: u16,
+    lines: Vec<String>,
+}
+
+fn open(config: &Config) -> Result<Opened, AnyError> {
+    let named = |name| move |error| Named(name, error);
+    let listeners = listen::listen(&config.bind, config.port).map_err(named("registry port"))?;
+    let health_listeners = listen::listen(&config.bind, config.health_port).map_err(named("health port"))?;
+    let lines = greeting(config, &listeners, &health_listeners)?;
+    let (port, _) = place(&listeners)?;
+
+    let context = zmq::Context::new();
+    // One thread a port: a flood on the registry's never keeps the health port's peers waiting.
+    context.set_io_threads(2)?;
+    handoff::prove(&context)?;
+
+    let inbox = Inbox::new()?;
+    let gate = Gate::open(listeners, Slots::new(SLOTS), inbox.notifier(0))?;
+    let health_gate = Gate::open(health_listeners, Slots::new(SLOTS), inbox.notifier(1))?;
+    let (lanes, our_lanes) = door::open_lanes(LANES.0)?;
+    let (health_lanes, our_health_lanes) = door::open_lanes(LANES.1)?;
+    let ports = vec![(Arc::clone(&gate), our_lanes), (Arc::clone(&health_gate), our_health_lanes)];
+    let door = Door::new(Arc::clone(&inbox), ports)?;
+    let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate)?;
+    let (health_rep, wake_health_rep) = Rep::open(&context, "health", 1, &health_gate)?;
+    let wakers = vec![inbox.waker(), wake_rep, wake_health_rep];
+    Ok(Opened { context, door, rep, health_rep, lanes, health_lanes, wakers, port, lines })
 }
 
 fn health_routes(health: &Arc<Health>) -> Routes {

@@ -10,8 +10,8 @@ use zmq::{Context, DONTWAIT, Message, Socket, SocketType};
 
 use crate::handoff::{self, Gate};
 use crate::stop::{Stop, Waker};
+use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
-use crate::wire::parse::MAX_REQUEST;
 use crate::wire::reply::{Body, Reply};
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use pico_args::Arguments;
 
 use super::Fault;
-use crate::wire::parse::shown;
+use crate::quote::shown;
 
 /// A value, and the flag or variable that gave it.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 
 use httparse::{Error, Header, Status};
 
+use crate::quote::shown;
+use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
-use crate::wire::parse::{self, MAX_REQUEST, shown};
 use crate::wire::render;
 
 /// The longest head, in bytes, its last empty line included.
@@ -175,7 +176,11 @@ fn content_length(fields: &Fields<'_>) -> Result<Option<usize>, Refusal> {
     // More digits than a usize holds is more than the limit, too.
     let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
     if length > MAX_REQUEST {
-        return Err(refuse(Code::TooLarge, parse::too_large(length).text));
+        let was = shown(&String::from_utf8_lossy(value));
+        return Err(refuse(
+            Code::TooLarge,
+            format!("the request is {was} bytes; at most {MAX_REQUEST} are taken"),
+        ));
     }
     Ok(Some(length))
 }

@@ -6,3 +6,6 @@ pub mod parse;
 pub mod render;
 pub mod reply;
 pub mod scan;
+
+/// The largest request, in bytes, over any transport.
+pub const MAX_REQUEST: usize = 128 * 1024;

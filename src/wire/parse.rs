@@ -8,14 +8,11 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::MAX_REQUEST;
 use super::code::Code;
 use super::scan::{self, Flaw, MAX_DEPTH};
+use crate::quote::shown;
 use crate::record::{Record, Rule};
-
-/// The largest request, in bytes, over any transport.
-pub const MAX_REQUEST: usize = 128 * 1024;
-/// How much of a refused value is shown, in characters.
-const SHOWN: usize = 64;
 
 /// Everything an agent may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +39,8 @@ pub struct Fault {
 /// Reads one request.
 pub fn request(bytes: &[u8]) -> Result<Request<'_>, Fault> {
     if bytes.len() > MAX_REQUEST {
-        return Err(too_large(bytes.len()));
+        let text = format!("the request is {} bytes; at most {MAX_REQUEST} are taken", bytes.len());
+        return Err(Fault { code: Code::TooLarge, text });
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         invalid(format!("the request is not UTF-8: byte {} is wrong", error.valid_up_to()))
@@ -59,14 +57,6 @@ pub fn request(bytes: &[u8]) -> Result<Request<'_>, Fault> {
         "list_agents" => Ok(Request::List),
         "ping" | "health" | "health_check" => Ok(Request::Health),
         other => Err(Fault { code: Code::UnknownAction, text: format!("Unknown action: {}", shown(other)) }),
-    }
-}
-
-/// The fault of a request of `length` bytes.
-pub fn too_large(length: usize) -> Fault {
-    Fault {
-        code: Code::TooLarge,
-        text: format!("the request is {length} bytes; at most {MAX_REQUEST} are taken"),
     }
 }
 
@@ -177,19 +167,6 @@ fn invalid(text: String) -> Fault {
 
 fn wrong(name: &str, need: &str, was: &RawValue) -> Fault {
     invalid(format!("'{name}' must be {need}, not {}", shown(was.get())))
-}
-
-/// What a client sent, cut and with everything unprintable escaped, so that it can be shown to a person.
-pub fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for (count, character) in text.chars().enumerate() {
-        match character {
-            _ if count == SHOWN => return shown + "…",
-            '"' | '\'' | '\\' => shown.push(character),
-            other => shown.extend(other.escape_debug()),
-        }
-    }
-    shown
 }
 
 /// The members of an object that the contract knows.
