@@ -81,19 +81,15 @@ fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
     const LOG: &str = "error, warn, info, debug, trace or off";
 
     let mut checked = Checked { faults };
-    let config = Config {
-        port: checked.last(&raw.port, PORT, port).unwrap_or(7100),
-        health_port: checked.last(&raw.health_port, PORT, port).unwrap_or(8100),
+    let ports = checked.ports(raw, PORT);
+    checked.last(&raw.backend, BACKEND, |text| (text == "memory").then_some(()));
+    Config {
+        port: ports.0,
+        health_port: ports.1,
         bind: checked.each(&raw.bind, BIND, |text| text.parse().ok()),
         max_bytes: checked.last(&raw.max_bytes, MAX_BYTES, bytes).unwrap_or(256 << 20),
         log_level: checked.last(&raw.log, LOG, level).unwrap_or(LevelFilter::Info),
-    };
-    checked.last(&raw.backend, BACKEND, |text| (text == "memory").then_some(()));
-    if config.port == config.health_port && config.port != 0 {
-        let both = format!("--port and --health-port must differ, but both are {}", config.port);
-        checked.faults.push(Fault(both));
     }
-    config
 }
 
 /// Turns raw values into checked ones, and notes what is wrong with them.
@@ -102,6 +98,19 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
+    /// The registry port and the health port, which must differ.
+    fn ports(&mut self, raw: &Raw, need: &str) -> (u16, u16) {
+        let faults = self.faults.len();
+        let registry = self.last(&raw.port, need, port).unwrap_or(7100);
+        let health = self.last(&raw.health_port, need, port).unwrap_or(8100);
+        // Where one of them is wrong its default stands in, and says nothing; 0 becomes two ports.
+        if registry == health && registry != 0 && self.faults.len() == faults {
+            let both = format!("--port and --health-port must differ, but both are {registry}");
+            self.faults.push(Fault(both));
+        }
+        (registry, health)
+    }
+
     fn last<T>(&mut self, given: &[Given], need: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         self.each(given, need, parse).pop()
     }
@@ -205,10 +214,10 @@ mod tests {
             "unknown argument \"--unknown\"",
             "--port must be an integer from 0 to 65535 (0: the system picks), not \"65536\"",
             "SERVICE_REGISTRY_HEALTH_PORT must be an integer from 0 to 65535 (0: the system picks), not \"x\"",
+            "--backend must be memory, not \"redis\" (redis comes in a later version)",
             "--bind must be an IP address such as 127.0.0.1 or ::1, not \"nowhere\"",
             "--max-bytes must be a number of bytes from 1KiB to 1TiB, such as 1000000, 64KiB, 256MiB or 1GiB, not \"5\"",
             "--log-level must be error, warn, info, debug, trace or off, not \"loud\"",
-            "--backend must be memory, not \"redis\" (redis comes in a later version)",
         ];
         for (fault, expected) in faults.iter().zip(expected) {
             assert!(fault.starts_with(expected), "{fault}");

@@ -12,16 +12,19 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Starts the log at `level`. `journal_stream` is the variable JOURNAL_STREAM, "device:inode" in decimal.
 pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log::SetLoggerError> {
-    let sink = if is_journal(journal_stream) {
-        Sink::Journal
-    } else {
-        Sink::Stamped(SimpleLogger::new().with_utc_timestamps())
-    };
-    panic::set_hook(Box::new(|panic| {
-        log::error!("this is a bug, please report it: {}", panic.to_string().escape_debug());
+    let is_journal = is_journal(journal_stream);
+    let sink =
+        if is_journal { Sink::Journal } else { Sink::Stamped(SimpleLogger::new().with_utc_timestamps()) };
+    // Written without the logger, which may be what panicked.
+    panic::set_hook(Box::new(move |panic| {
+        let start = if is_journal { "<3>".to_owned() } else { stamp() + " ERROR [service_registry] " };
+        let what = panic.to_string();
+        let _ = writeln!(io::stderr(), "{start}this is a bug, please report it: {}", what.escape_debug());
     }));
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(Journal { sink }))
@@ -31,6 +34,10 @@ pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log
 fn is_journal(journal_stream: Option<&str>) -> bool {
     let Ok(stat) = rustix::fs::fstat(io::stderr()) else { return false };
     journal_stream == Some(&format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+fn stamp() -> String {
+    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }
 
 enum Sink {
