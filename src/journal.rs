@@ -15,6 +15,9 @@ use simple_logger::SimpleLogger;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// What each line is signed with: an operator has no use for the module.
+const NAME: &str = env!("CARGO_CRATE_NAME");
+
 /// Starts the log at `level`. `journal_stream` is the variable JOURNAL_STREAM, "device:inode" in decimal.
 pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log::SetLoggerError> {
     let is_journal = is_journal(journal_stream);
@@ -22,7 +25,7 @@ pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log
         if is_journal { Sink::Journal } else { Sink::Stamped(SimpleLogger::new().with_utc_timestamps()) };
     // Written without the logger, which may be what panicked.
     panic::set_hook(Box::new(move |panic| {
-        let start = if is_journal { "<3>".to_owned() } else { stamp() + " ERROR [service_registry] " };
+        let start = if is_journal { "<3>".to_owned() } else { format!("{} ERROR [{NAME}] ", stamp()) };
         let what = panic.to_string();
         let _ = writeln!(io::stderr(), "{start}this is a bug, please report it: {}", what.escape_debug());
     }));
@@ -52,7 +55,7 @@ struct Journal {
 impl Log for Journal {
     /// Crates below us log what they see of single connections; that's for debugging them, not for an operator.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+        metadata.target().starts_with(NAME)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -61,7 +64,11 @@ impl Log for Journal {
         }
         match &self.sink {
             Sink::Journal => journal_line(record),
-            Sink::Stamped(logger) => quietly(|| logger.log(record)),
+            Sink::Stamped(logger) => quietly(|| {
+                let signed =
+                    Record::builder().level(record.level()).args(*record.args()).target(NAME).build();
+                logger.log(&signed);
+            }),
         }
     }
 
@@ -84,8 +91,6 @@ fn quietly(write: impl FnOnce()) {
     let _ = panic::catch_unwind(AssertUnwindSafe(write));
 }
 
-/// The log target of what agents do.
-const AGENTS: &str = "service_registry::agents";
 /// How many lines a second agents can cause.
 const LINES: u32 = 100;
 /// The second of [`LINES`].
@@ -116,7 +121,7 @@ impl Announcer {
     /// Writes `line`, or counts it.
     pub fn info(&self, line: fmt::Arguments<'_>) {
         if self.admit(Instant::now()) {
-            log::info!(target: AGENTS, "{line}");
+            log::info!("{line}");
         }
     }
 
@@ -145,7 +150,7 @@ impl Announcer {
             let since = waited.unwrap_or_else(PoisonError::into_inner).since.unwrap_or_else(Instant::now);
             thread::sleep((since + WINDOW).saturating_duration_since(Instant::now()));
             let ended = mem::take(&mut *announced.lock().unwrap_or_else(PoisonError::into_inner));
-            log::info!(target: AGENTS, "and {} more", ended.withheld);
+            log::info!("and {} more", ended.withheld);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
 use signal_hook::iterator::Signals;
+use signal_hook::{flag, low_level};
 
 /// The exit code of a process that a second signal ended.
 const CUT_SHORT: i32 = 1;
@@ -42,17 +42,19 @@ pub fn on_signals(stop: Stop, wakers: Vec<Waker>) -> io::Result<()> {
 }
 
 fn wait(mut signals: Signals, stop: &Stop, wakers: Vec<Waker>) {
+    let mut wakers = Some(wakers);
     for signal in signals.forever() {
         if signal == SIGHUP {
             log::info!("SIGHUP: nothing to reload; flags and variables are read at the start");
             continue;
         }
+        // Two that come at once can both find nothing armed; then this is where the second one ends the process.
+        let Some(wakers) = wakers.take() else { low_level::exit(CUT_SHORT) };
         log::info!("stopping: {}", name(signal));
         stop.0.store(true, Ordering::Release);
         for wake in wakers {
             wake();
         }
-        return;
     }
 }
 

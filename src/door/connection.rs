@@ -3,7 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::request::{self, Head, Refusal};
 use crate::handoff::Arrival;
@@ -149,7 +149,7 @@ impl Connection {
 
     fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Next {
         log::debug!("refused {}: {}", self.peer, refusal.text);
-        self.send(refusal.answer(), true, now)
+        self.send(refusal.answer(SystemTime::now()), true, now)
     }
 
     fn send(&mut self, bytes: Vec<u8>, more_was_sent: bool, now: Instant) -> Next {

@@ -89,6 +89,9 @@ impl Door {
             if stop.begun() && farewell.is_none() {
                 farewell = Some(now + FAREWELL);
                 self.ports.iter().for_each(|port| port.gate.close());
+                // What the gates had let in by now was received, and is answered.
+                self.take_in(now);
+                self.deliver(now);
             }
             if farewell.is_some_and(|end| self.connections.is_empty() || end <= now) {
                 return Ok(());

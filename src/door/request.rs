@@ -1,7 +1,10 @@
 //! One HTTP request's head, checked as strictly as a public port deserves, and rewritten for tiny_http, which would do
 //! too much of the wrong thing with what it was sent. Pure: bytes in, a verdict out. Paths and methods are judged elsewhere.
 
+use std::time::SystemTime;
+
 use httparse::{Error, Header, Status};
+use httpdate::fmt_http_date;
 
 use crate::quote::shown;
 use crate::wire::MAX_REQUEST;
@@ -38,14 +41,15 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The whole HTTP answer.
-    pub(super) fn answer(&self) -> Vec<u8> {
+    /// The whole HTTP answer, given at `now` (RFC 9110, section 6.6.1, wants the date in it).
+    pub(super) fn answer(&self, now: SystemTime) -> Vec<u8> {
         let (status, reason) = self.code.http();
         let body = render::failure(self.code, &self.text);
         let retry = if status == 503 { "Retry-After: 1\r\n" } else { "" };
         let head = format!(
-            "HTTP/1.1 {status} {reason}\r\nConnection: close\r\nServer: service-registry\r\n{retry}\
+            "HTTP/1.1 {status} {reason}\r\nConnection: close\r\nDate: {}\r\nServer: service-registry\r\n{retry}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            fmt_http_date(now),
             body.len()
         );
         [head.into_bytes(), body].concat()

@@ -1,0 +1,74 @@
+//! The command line of the benchmark, those arguments that follow `--`. It never starts anything.
+
+use std::time::Duration;
+
+use crate::loads::{Effort, LOADS};
+
+/// Named figures that are not loads.
+const STILL: [&str; 4] = ["filled", "rest", "start", "executable"];
+
+const DEFAULT: Effort = Effort { rounds: 15, each: Duration::from_millis(500) };
+
+/// Checked options.
+pub(crate) struct Options {
+    pub(crate) effort: Effort,
+    pub(crate) only: Selection,
+}
+
+/// Which figures to measure: all, or those named.
+pub(crate) struct Selection(Vec<String>);
+
+impl Selection {
+    pub(crate) fn holds(&self, figure: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|name| name == figure)
+    }
+}
+
+/// None when all that was wanted is help, or when cargo only wants to see that the benchmark runs: `cargo bench`
+/// says `--bench`, `cargo test --benches` doesn't.
+pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
+    let mut options = Options { effort: DEFAULT, only: Selection(Vec::new()) };
+    let mut is_bench = false;
+    let mut rest = arguments.iter();
+    while let Some(flag) = rest.next() {
+        let mut value = || rest.next().map(String::as_str).ok_or_else(|| format!("{flag} needs a value"));
+        match flag.as_str() {
+            "--bench" => is_bench = true,
+            "--rounds" => options.effort.rounds = number(flag, value()?, 1.0..=100.0)? as usize,
+            "--seconds" => options.effort.each = Duration::from_secs_f64(number(flag, value()?, 0.1..=60.0)?),
+            "--only" => options.only = selection(value()?)?,
+            "--help" | "-h" => {
+                println!("{}", help());
+                return Ok(None);
+            }
+            _ => return Err(format!("unknown argument {flag:?}\n{}", help())),
+        }
+    }
+    Ok(is_bench.then_some(options))
+}
+
+fn number(flag: &str, text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("{flag} is {text:?}, must be {} to {}", range.start(), range.end()))
+}
+
+fn selection(list: &str) -> Result<Selection, String> {
+    let names: Vec<String> = list.split(',').map(str::to_owned).collect();
+    match names.iter().find(|name| !figures().any(|figure| figure == name.as_str())) {
+        Some(unknown) => Err(format!("no figure is called {unknown:?}\n{}", help())),
+        None => Ok(Selection(names)),
+    }
+}
+
+fn figures() -> impl Iterator<Item = &'static str> {
+    LOADS.iter().map(|load| load.name).chain(STILL)
+}
+
+fn help() -> String {
+    let figures: Vec<_> = figures().collect();
+    let (rounds, seconds) = (DEFAULT.rounds, DEFAULT.each.as_secs_f64());
+    format!(
+        "cargo bench --bench registry -- [--rounds {rounds}] [--seconds {seconds}] [--only FIGURE,…]\nfigures: {}",
+        figures.join(" ")
+    )
+}

@@ -1,0 +1,100 @@
+//! What the benchmark's executable can be besides the benchmark: it starts itself again for each process it
+//! needs. Each of them dies with the benchmark, however that ends.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use crate::agents::Question;
+use crate::load::{Order, Shape};
+use crate::{echo, load};
+
+/// The first argument of a process that has a role; the benchmark's pid, the role and its arguments follow.
+pub(crate) const FLAG: &str = "--role";
+
+/// How a program that `exec` starts is announced, with nanoseconds since 1970.
+pub(crate) const EXEC_STAMP: &str = "exec at ";
+
+/// The command that starts this executable in a role.
+pub(crate) fn command<S: AsRef<OsStr>>(role: &str, arguments: impl IntoIterator<Item = S>) -> Command {
+    let itself = std::env::current_exe().expect("the path of this executable");
+    let mut command = Command::new(itself);
+    command.args([FLAG, &std::process::id().to_string(), role]).args(arguments);
+    command
+}
+
+/// A load generator's arguments, as `order` reads them.
+pub(crate) fn load_arguments(order: &Order) -> Vec<String> {
+    let (kind, connections, window) = match order.shape {
+        Shape::Kept { connections, window } => ("kept", connections, window),
+        Shape::Fresh { at_once } => ("fresh", at_once, 1),
+    };
+    vec![
+        order.target.to_string(),
+        order.question.name().to_owned(),
+        kind.to_owned(),
+        connections.to_string(),
+        window.to_string(),
+        order.reply_bytes.to_string(),
+        order.duration.as_millis().to_string(),
+    ]
+}
+
+/// Plays the role that `arguments` (those after `FLAG`) name.
+pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
+    let [parent, role, arguments @ ..] = arguments else { return Err(misused(arguments)) };
+    die_with(parent)?;
+    match (role.as_str(), arguments) {
+        ("echo", [reply_bytes]) => echo::run(parse(reply_bytes)?),
+        ("load", arguments) => load::run(&order(arguments)?).map(|sample| println!("{sample}")),
+        ("exec", [program, arguments @ ..]) => exec(program, arguments),
+        _ => Err(misused(arguments)),
+    }
+}
+
+/// The kernel ends this process when the benchmark ends, and an `exec` keeps it so.
+fn die_with(parent: &str) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let is_alive = getppid().is_some_and(|pid| pid.as_raw_nonzero().to_string() == parent);
+    if is_alive { Ok(()) } else { Err(io::Error::other("the benchmark has ended")) }
+}
+
+/// Becomes another program, and says when.
+fn exec(program: &str, arguments: &[String]) -> io::Result<()> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    writeln!(io::stderr(), "{EXEC_STAMP}{}", now.as_nanos())?;
+    Err(command.exec())
+}
+
+fn order(arguments: &[String]) -> io::Result<Order> {
+    let [target, question, kind, connections, window, reply_bytes, millis] = arguments else {
+        return Err(misused(arguments));
+    };
+    let connections = parse(connections)?;
+    let shape = match kind.as_str() {
+        "kept" => Shape::Kept { connections, window: parse(window)? },
+        "fresh" => Shape::Fresh { at_once: connections },
+        _ => return Err(misused(arguments)),
+    };
+    Ok(Order {
+        target: parse(target)?,
+        question: Question::from_name(question).ok_or_else(|| misused(arguments))?,
+        shape,
+        reply_bytes: parse(reply_bytes)?,
+        duration: Duration::from_millis(parse(millis)?),
+    })
+}
+
+fn parse<T: std::str::FromStr>(text: &str) -> io::Result<T> {
+    text.parse().map_err(|_| io::Error::other(format!("a role's argument is wrong: {text:?}")))
+}
+
+fn misused(arguments: &[String]) -> io::Error {
+    io::Error::other(format!("no role has these arguments: {arguments:?}"))
+}

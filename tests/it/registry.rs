@@ -1,0 +1,341 @@
+//! The daemon under test as a child process: started on ports that the system picks, ready when it says so, ended by
+//! its own process id. Its log is the only thing read about its state.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, PipeWriter, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::fs::fstat;
+use rustix::process::Signal;
+
+use crate::process::{self, DEADLINE};
+
+/// Flag, its other name, the variable, and what tests use when a test itself names none of the three.
+const DEFAULTS: [(&str, &str, &str, &str); 3] = [
+    ("--port", "--port", "SERVICE_REGISTRY_PORT", "0"),
+    ("--health-port", "--health-check-port", "SERVICE_REGISTRY_HEALTH_PORT", "0"),
+    ("--bind", "--bind", "SERVICE_REGISTRY_BIND", "127.0.0.1"),
+];
+
+/// How long a look at a condition may be apart from the next one.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// How the daemon is to be started.
+pub(crate) struct Start {
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    defaults: bool,
+    journal: bool,
+}
+
+impl Start {
+    /// Ports picked by the system, on 127.0.0.1, unless an argument or a variable says otherwise.
+    pub(crate) fn new() -> Start {
+        Start { args: Vec::new(), env: Vec::new(), defaults: true, journal: false }
+    }
+
+    /// Not one argument that the test itself does not give.
+    pub(crate) fn bare() -> Start {
+        Start { defaults: false, ..Start::new() }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Start {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(crate) fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Start {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Start {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Its standard error is what JOURNAL_STREAM names, as under systemd.
+    pub(crate) fn journal(mut self) -> Start {
+        self.journal = true;
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) fn spawn(self) -> Registry {
+        let registry = self.spawn_unready();
+        registry.wait_for_log(|line| line.ends_with("ready"));
+        registry
+    }
+
+    /// Starts it and waits for nothing: for log levels that do not say `ready`, and for what happens before.
+    pub(crate) fn spawn_unready(self) -> Registry {
+        let (log_end, stderr) = io::pipe().unwrap();
+        let mut command = self.command(&stderr);
+        let shown = format!("{command:?}");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot run {shown}: {e}"));
+        // The command holds our copy of the writing end: without this drop the log would never end.
+        drop(command);
+        let log = Arc::new(Log::default());
+        let readers =
+            [collect(log_end, &log, Log::line), collect(child.stdout.take().unwrap(), &log, Log::out)];
+        Registry { command: shown, child, ended: None, log, readers: Vec::from(readers) }
+    }
+
+    /// Runs it to its end: for faults, `--help` and the like.
+    pub(crate) fn run_to_end(self) -> Finished {
+        let mut registry = self.spawn_unready();
+        registry.finish(DEADLINE)
+    }
+
+    fn command(&self, stderr: &PipeWriter) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_service-registry"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SERVICE_REGISTRY_") {
+                command.env_remove(name);
+            }
+        }
+        for name in
+            ["JOURNAL_STREAM", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "RUST_LOG", "RUST_BACKTRACE"]
+        {
+            command.env_remove(name);
+        }
+        if self.journal {
+            let stream = fstat(stderr).unwrap();
+            command.env("JOURNAL_STREAM", format!("{}:{}", stream.st_dev, stream.st_ino));
+        }
+        command.args(self.defaults()).args(&self.args).envs(self.env.iter().map(|(n, v)| (n, v)));
+        command
+    }
+
+    fn defaults(&self) -> Vec<&'static str> {
+        let given =
+            |flag: &str| self.args.iter().any(|a| a.to_string_lossy().split('=').next() == Some(flag));
+        let set = |variable: &str| self.env.iter().any(|(name, _)| name == variable);
+        DEFAULTS
+            .iter()
+            .filter(|(flag, alias, variable, _)| {
+                self.defaults && !given(flag) && !given(alias) && !set(variable)
+            })
+            .flat_map(|(flag, _, _, value)| [*flag, *value])
+            .collect()
+    }
+}
+
+/// How the daemon ended, and all that it said.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) command: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Finished { command, status, stdout, stderr } = self;
+        write!(f, "command: {command}\n{status}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
+    }
+}
+
+/// A running daemon. Dropping it ends it.
+pub(crate) struct Registry {
+    command: String,
+    child: Child,
+    /// Its exit status, once it has been waited for: from then on its process id may be another's.
+    ended: Option<ExitStatus>,
+    log: Arc<Log>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Registry {
+    pub(crate) fn start() -> Registry {
+        Start::new().spawn()
+    }
+
+    pub(crate) fn with(args: &[&str]) -> Registry {
+        Start::new().args(args).spawn()
+    }
+
+    /// The registry port, as the log gives it.
+    pub(crate) fn port(&self) -> u16 {
+        self.number_after("registry port ")
+    }
+
+    /// The health port, as the log gives it.
+    pub(crate) fn health_port(&self) -> u16 {
+        self.number_after("health port ")
+    }
+
+    fn number_after(&self, words: &str) -> u16 {
+        let line = self.wait_for_log(|line| line.contains(words));
+        let rest = line.split_once(words).unwrap().1;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+        digits.parse().unwrap_or_else(|e| panic!("no port in {line:?}: {e}\n{}", self.evidence()))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it has written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The lines of the log so far that this is true of.
+    pub(crate) fn log_lines(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        self.log.lock().lines.iter().filter(|line| wanted(line)).cloned().collect()
+    }
+
+    /// The first line of the log, from its very start, that this is true of.
+    pub(crate) fn wait_for_log(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut said = self.log.lock();
+        let mut seen = 0;
+        loop {
+            if let Some(line) = said.lines[seen..].iter().find(|line| wanted(line)) {
+                return line.clone();
+            }
+            seen = said.lines.len();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if said.ended || left.is_zero() {
+                drop(said);
+                panic!("no such line in the log\n{}", self.evidence());
+            }
+            said = self.log.news.wait_timeout(said, left).unwrap().0;
+        }
+    }
+
+    /// Waits until the condition holds, looking again whenever the log grows and every few milliseconds.
+    pub(crate) fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !holds() {
+            assert!(Instant::now() < deadline, "never came true: {what}\n{}", self.evidence());
+            let said = self.log.lock();
+            drop(self.log.news.wait_timeout(said, GLANCE).unwrap());
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        assert_eq!(self.ended, None, "signalled after its end\n{}", self.evidence());
+        process::signal(&self.child, signal);
+    }
+
+    /// Stops it as an operator would, and waits for its end.
+    pub(crate) fn terminate(mut self) -> Finished {
+        self.signal(Signal::TERM);
+        self.finish(DEADLINE)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(&mut self, deadline: Duration) -> Finished {
+        let Some(status) = process::wait(&mut self.child, deadline) else {
+            panic!("still running after {deadline:?}\n{}", self.evidence());
+        };
+        self.ended = Some(status);
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        let stdout = self.log.lock().stdout.clone();
+        Finished { command: self.command.clone(), status, stdout, stderr: self.log() }
+    }
+
+    /// What a person needs who reads of a failure.
+    pub(crate) fn evidence(&self) -> String {
+        let log = shortened(&self.log.lock().lines);
+        format!("command: {}\npid {}\n--- its log so far\n{log}---", self.command, self.pid())
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.ended = self.child.try_wait().unwrap();
+        if thread::panicking() {
+            let status = self.ended.map_or("still running".to_owned(), |status| status.to_string());
+            eprintln!("{}\n{status}", self.evidence());
+        }
+        if self.ended.is_none() {
+            self.signal(Signal::TERM);
+            if process::wait(&mut self.child, DEADLINE).is_none() {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+            }
+        }
+    }
+}
+
+/// A log as a person can still read it: how it began, and how it went on last.
+fn shortened(lines: &[String]) -> String {
+    const BEGINNING: usize = 20;
+    const END: usize = 100;
+    let left_out = lines.len().saturating_sub(BEGINNING + END);
+    let (beginning, rest) = lines.split_at(lines.len().min(BEGINNING));
+    let gap = (left_out > 0).then(|| format!("… {left_out} lines …"));
+    let shown = beginning.iter().chain(&gap).chain(&rest[left_out..]);
+    shown.map(|line| format!("{line}\n")).collect()
+}
+
+/// A port that was free a moment ago: for the few tests that must know it before the daemon starts.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[derive(Default)]
+struct Log {
+    said: Mutex<Said>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    lines: Vec<String>,
+    stdout: String,
+    ended: bool,
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        // A test that failed while it held the lock has left nothing half done.
+        self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn line(&self, line: Option<String>) {
+        let mut said = self.lock();
+        match line {
+            Some(line) => said.lines.push(line),
+            None => said.ended = true,
+        }
+        self.news.notify_all();
+    }
+
+    fn out(&self, line: Option<String>) {
+        if let Some(line) = line {
+            self.lock().stdout.push_str(&format!("{line}\n"));
+        }
+    }
+}
+
+fn collect(
+    from: impl Read + Send + 'static,
+    log: &Arc<Log>,
+    take: fn(&Log, Option<String>),
+) -> JoinHandle<()> {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(from).split(b'\n') {
+            take(&log, Some(String::from_utf8_lossy(&line.unwrap()).into_owned()));
+        }
+        take(&log, None);
+    })
+}
