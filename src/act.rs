@@ -2,12 +2,13 @@
 //! store, tells the log of agents that come and move. Knows no socket, no HTTP, and no lock.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::health::Health;
-use crate::journal::Announcer;
+use crate::journal::{Announcer, Reminder};
 use crate::record::{MAX_RECORD, Record};
 use crate::store::{Store, StoreError};
 use crate::wire::code::Code;
@@ -21,6 +22,7 @@ pub struct Registry {
     health: Arc<Health>,
     clock: fn() -> OffsetDateTime,
     announcer: Announcer,
+    refusing: Reminder,
 }
 
 impl Registry {
@@ -31,7 +33,7 @@ impl Registry {
         clock: fn() -> OffsetDateTime,
         announcer: Announcer,
     ) -> Registry {
-        Registry { store, health, clock, announcer }
+        Registry { store, health, clock, announcer, refusing: Reminder::default() }
     }
 
     /// Answers one request.
@@ -66,7 +68,11 @@ impl Registry {
                 self.announce(record, old.as_ref(), &rendered);
                 Reply::success(Body::Fixed(render::SUCCESS))
             }
-            Err(error) => failed(&error),
+            Err(error) => {
+                // A registry that refuses agents needs a person, who reads the log and not the replies.
+                self.refusing.warn(Instant::now(), format_args!("{error}: new agents are refused"));
+                failed(&error)
+            }
         }
     }
 
@@ -101,12 +107,10 @@ fn shared(reply: Result<Arc<[u8]>, StoreError>) -> Reply {
 }
 
 fn failed(error: &StoreError) -> Reply {
-    match error {
-        StoreError::Full { limit } => {
-            let text = format!("the registry is full: its records may take {limit} bytes (--max-bytes)");
-            Reply::failure(Code::Full, &text)
-        }
-    }
+    let code = match error {
+        StoreError::Full { .. } => Code::Full,
+    };
+    Reply::failure(code, &error.to_string())
 }
 
 /// `host:port` for a log line, with an IPv6 address in brackets.

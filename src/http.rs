@@ -19,15 +19,14 @@ pub struct Routes {
     /// The health object, for `/health`.
     pub health: Tell,
     /// The registry's API at `/`, on the port that has it.
-    pub api: Option<Api>,
+    pub api: Option<Act>,
+    /// Where that API is, for the texts of refusals.
+    pub registry_url: String,
 }
 
-/// The registry's API over HTTP.
-pub struct Api {
-    /// Answers one request.
-    pub answer: Act,
-    /// The port agents reach it on, for the example in a text.
-    pub port: u16,
+/// A command that asks the registry at `url` for its list.
+pub fn example(url: &str) -> String {
+    format!("curl -X POST {url} -H \"Content-Type: application/json\" -d '{{\"action\": \"list_agents\"}}'")
 }
 
 /// Answers `server`'s requests for ever.
@@ -92,7 +91,7 @@ impl Routes {
         let path = request.url().split('?').next().unwrap_or_default().to_owned();
         if self.api.is_some() && (has(request, "Origin") || has(request, "Sec-Fetch-Site")) {
             let text =
-                "requests from web pages (with an Origin or Sec-Fetch-Site header) are refused on this port";
+                "requests from browsers (with an Origin or Sec-Fetch-Site header) are refused on this port";
             return Answer::failure(Code::Forbidden, text);
         }
         let get = matches!(request.method(), Method::Get | Method::Head);
@@ -102,55 +101,50 @@ impl Routes {
             ("/health" | "/livez" | "/readyz", _) => {
                 not_allowed("GET, HEAD", &format!("{path} takes GET and HEAD, not {}", request.method()))
             }
-            ("/", Some(api)) if *request.method() == Method::Post => api.post(request),
-            ("/", Some(api)) => api.wrong_method(request.method()),
-            (_, Some(_)) => {
-                unknown(&path, "POST / takes requests; GET /health, /livez and /readyz tell the health")
-            }
-            (_, None) => unknown(&path, "GET /health, /livez and /readyz tell the health"),
+            ("/", Some(act)) if *request.method() == Method::Post => post(request, act),
+            ("/", Some(_)) => not_allowed("POST", &self.only_post(request.method())),
+            (_, _) => Answer::failure(Code::NotFound, &self.unknown(&path)),
         }
+    }
+
+    fn only_post(&self, method: &Method) -> String {
+        format!("/ takes POST, not {method}: {}", example(&self.registry_url))
+    }
+
+    fn unknown(&self, path: &str) -> String {
+        let requests =
+            if self.api.is_some() { "POST /".into() } else { format!("POST {}", self.registry_url) };
+        format!(
+            "Unknown path {}: {requests} takes requests; GET /health, /livez and /readyz tell the health",
+            shown(path)
+        )
     }
 }
 
-impl Api {
-    fn post(&self, request: &mut Request) -> Answer {
-        let content_type = header(request, "Content-Type").unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
-            let given =
-                if content_type.is_empty() { "nothing".into() } else { format!("\"{content_type}\"") };
-            let text = format!("Content-Type must be application/json, not {given}");
-            return Answer::failure(Code::UnsupportedMediaType, &text);
-        }
-        let Some(length) = request.body_length() else {
-            return Answer::failure(
-                Code::LengthRequired,
-                "a POST needs a Content-Length and that many bytes of JSON",
-            );
-        };
-        let mut body = Vec::with_capacity(length);
-        match request.as_reader().read_to_end(&mut body) {
-            Ok(_) => (self.answer)(&body).into(),
-            Err(error) => Answer::failure(Code::Internal, &format!("the body could not be read: {error}")),
-        }
+fn post(request: &mut Request, act: &Act) -> Answer {
+    let content_type = header(request, "Content-Type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        let given =
+            if content_type.is_empty() { "nothing".into() } else { format!("\"{}\"", shown(&content_type)) };
+        let text = format!("Content-Type must be application/json, not {given}");
+        return Answer::failure(Code::UnsupportedMediaType, &text);
     }
-
-    fn wrong_method(&self, method: &Method) -> Answer {
-        let text = format!(
-            "/ takes POST, not {method}: curl -X POST http://localhost:{} -H \"Content-Type: application/json\" \
-             -d '{{\"action\": \"list_agents\"}}'",
-            self.port
+    let Some(length) = request.body_length() else {
+        return Answer::failure(
+            Code::LengthRequired,
+            "a POST needs a Content-Length and that many bytes of JSON",
         );
-        not_allowed("POST", &text)
+    };
+    let mut body = Vec::with_capacity(length);
+    match request.as_reader().read_to_end(&mut body) {
+        Ok(_) => act(&body).into(),
+        Err(error) => Answer::failure(Code::Internal, &format!("the body could not be read: {error}")),
     }
 }
 
 fn not_allowed(methods: &'static str, text: &str) -> Answer {
     Answer { allow: Some(methods), ..Answer::failure(Code::MethodNotAllowed, text) }
-}
-
-fn unknown(path: &str, what_there_is: &str) -> Answer {
-    Answer::failure(Code::NotFound, &format!("Unknown path {}: {what_there_is}", shown(path)))
 }
 
 fn has(request: &Request, field: &'static str) -> bool {

@@ -154,3 +154,60 @@ impl Announcer {
         }
     }
 }
+
+/// How long a warning holds before it is repeated.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// Warns of a fault that lasts: once a minute, and not for each request that meets it.
+#[derive(Default)]
+pub struct Reminder {
+    last: Mutex<Option<Instant>>,
+}
+
+impl Reminder {
+    /// Writes `line` unless one was written in the minute before `now`.
+    pub fn warn(&self, now: Instant, line: fmt::Arguments<'_>) {
+        if self.is_due(now) {
+            log::warn!("{line}");
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| now.saturating_duration_since(last) >= REMINDER);
+        if due {
+            *last = Some(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reminder_comes_once_a_minute() {
+        let reminder = Reminder::default();
+        let start = Instant::now();
+        let due =
+            [0, 1, 59, 60, 61, 120].map(|seconds| reminder.is_due(start + Duration::from_secs(seconds)));
+        assert_eq!(due, [true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn an_announcer_admits_a_hundred_lines_a_second() {
+        let announcer = Announcer { shared: Arc::default() };
+        let start = Instant::now();
+        let admitted = |after: u64| {
+            let now = start + Duration::from_millis(after);
+            (0..150).filter(|_| announcer.admit(now)).count()
+        };
+        assert_eq!(admitted(0), 100);
+        assert_eq!(admitted(999), 0);
+        // Until "and N more" was told nothing else is: the reporter, which this test has none of, starts the next second.
+        assert_eq!(admitted(1000), 0);
+        *announcer.shared.0.lock().expect("no panic") = Announced::default();
+        assert_eq!(admitted(1001), 100);
+    }
+}

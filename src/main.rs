@@ -4,7 +4,8 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::mem::ManuallyDrop;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -16,9 +17,10 @@ use service_registry::config::{self, Config, HELP, Wish};
 use service_registry::door::{self, Door, Inbox};
 use service_registry::handoff::{self, Gate};
 use service_registry::health::{Health, VERSION};
-use service_registry::http::{self, Api, Routes};
+use service_registry::http::{self, Routes};
 use service_registry::journal::{self, Announcer};
 use service_registry::listen;
+use service_registry::quote;
 use service_registry::rep::{Asked, Rep};
 use service_registry::slots::Slots;
 use service_registry::stop::{self, Stop, Waker};
@@ -52,7 +54,7 @@ type AnyError = Box<dyn Error>;
 /// Runs until a signal stops it.
 fn run(config: &Config) -> Result<ExitCode, AnyError> {
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
-    let Opened { mut context, door, rep, health_rep, lanes, health_lanes, wakers, port, lines } =
+    let Opened { mut context, door, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines } =
         open(config)?;
     let health = Arc::new(Health::new("memory"));
     let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
@@ -61,8 +63,8 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
 
     let stop = Stop::default();
     stop::on_signals(stop.clone(), wakers)?;
-    serve_http("health-http", health_lanes, health_routes(&health))?;
-    serve_http("api-http", lanes, api_routes(&health, &registry, port))?;
+    serve_http("health-http", health_lanes, health_routes(&health, &registry_url))?;
+    serve_http("api-http", lanes, api_routes(&health, &registry, &registry_url))?;
     let door_stop = stop.clone();
     let door = spawn("door", move || door.serve(&door_stop))?;
     let health_stop = stop.clone();
@@ -86,7 +88,7 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
 
 /// All that can fail at a start, open, before any thread runs.
 struct Opened {
-    context: zmq::Context,
+    context: ManuallyDrop<zmq::Context>,
     door: Door,
     rep: Rep,
     health_rep: Rep,
@@ -94,8 +96,8 @@ struct Opened {
     lanes: UnixListener,
     health_lanes: UnixListener,
     wakers: Vec<Waker>,
-    /// The registry port, also where the system picked it.
-    port: u16,
+    /// Where a command typed on this host reaches the registry.
+    registry_url: String,
     lines: Vec<String>,
 }
 
@@ -103,10 +105,11 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let named = |name| move |error| Named(name, error);
     let listeners = listen::listen(&config.bind, config.port).map_err(named("registry port"))?;
     let health_listeners = listen::listen(&config.bind, config.health_port).map_err(named("health port"))?;
-    let lines = greeting(config, &listeners, &health_listeners)?;
-    let (port, _) = place(&listeners)?;
+    let registry_url = format!("http://{}:{}", host_to_try(&listeners)?, place(&listeners)?.0);
+    let lines = greeting(config, &listeners, &health_listeners, &registry_url)?;
 
-    let context = zmq::Context::new();
+    // Ending it waits for every socket, and after a failed start some thread may keep one for ever: only a stop ends it.
+    let context = ManuallyDrop::new(zmq::Context::new());
     // One thread a port: a flood on the registry's never keeps the health port's peers waiting.
     context.set_io_threads(2)?;
     handoff::prove(&context)?;
@@ -121,18 +124,19 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate)?;
     let (health_rep, wake_health_rep) = Rep::open(&context, "health", 1, &health_gate)?;
     let wakers = vec![inbox.waker(), wake_rep, wake_health_rep];
-    Ok(Opened { context, door, rep, health_rep, lanes, health_lanes, wakers, port, lines })
+    Ok(Opened { context, door, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines })
 }
 
-fn health_routes(health: &Arc<Health>) -> Routes {
+fn health_routes(health: &Arc<Health>, registry_url: &str) -> Routes {
     let health = Arc::clone(health);
-    Routes { health: Box::new(move || health.reply(OffsetDateTime::now_utc())), api: None }
+    let health = Box::new(move || health.reply(OffsetDateTime::now_utc()));
+    Routes { health, api: None, registry_url: registry_url.into() }
 }
 
-fn api_routes(health: &Arc<Health>, registry: &Arc<Registry>, port: u16) -> Routes {
+fn api_routes(health: &Arc<Health>, registry: &Arc<Registry>, registry_url: &str) -> Routes {
     let registry = Arc::clone(registry);
-    let api = Api { answer: Box::new(move |request| registry.answer(request)), port };
-    Routes { api: Some(api), ..health_routes(health) }
+    let api: http::Act = Box::new(move |request| registry.answer(request));
+    Routes { api: Some(api), ..health_routes(health, registry_url) }
 }
 
 fn serve_http(name: &str, lanes: UnixListener, routes: Routes) -> Result<(), AnyError> {
@@ -161,17 +165,22 @@ fn finish(thread: JoinHandle<()>) {
 }
 
 /// The lines that a start prints, all but the last.
-fn greeting(config: &Config, registry: &[TcpListener], health: &[TcpListener]) -> io::Result<Vec<String>> {
+fn greeting(
+    config: &Config,
+    registry: &[TcpListener],
+    health: &[TcpListener],
+    registry_url: &str,
+) -> io::Result<Vec<String>> {
     let (port, addresses) = place(registry)?;
     let (health_port, _) = place(health)?;
     let mut lines = vec![
-        format!("service-registry {VERSION}: memory backend, at most {} of records", size(config.max_bytes)),
+        format!(
+            "service-registry {VERSION}: memory backend, at most {} of records",
+            quote::size(config.max_bytes)
+        ),
         format!("registry port {port} (ZMQ and HTTP) on {addresses}"),
         format!("health port {health_port} (HTTP and ZMQ) on {addresses}"),
-        format!(
-            "try: curl -X POST http://localhost:{port} -H \"Content-Type: application/json\" \
-             -d '{{\"action\": \"list_agents\"}}'"
-        ),
+        format!("try: {}", http::example(registry_url)),
     ];
     if config.bind.is_empty() || !config.bind.iter().all(|address| address.is_loopback()) {
         lines.push(format!(
@@ -182,18 +191,22 @@ fn greeting(config: &Config, registry: &[TcpListener], health: &[TcpListener]) -
     Ok(lines)
 }
 
+/// What stands for the first address in a command typed on this host.
+fn host_to_try(listeners: &[TcpListener]) -> io::Result<String> {
+    let address = listeners.first().map(TcpListener::local_addr).transpose()?;
+    let own = |ip: IpAddr| ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
+    Ok(match address.map(|address| address.ip()) {
+        Some(IpAddr::V4(ip)) if !own(ip.into()) => ip.to_string(),
+        Some(IpAddr::V6(ip)) if !own(ip.into()) => format!("[{ip}]"),
+        _ => "localhost".into(),
+    })
+}
+
 fn place(listeners: &[TcpListener]) -> io::Result<(u16, String)> {
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
     let port = addresses.first().map_or(0, |address| address.port());
     let ips: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
     Ok((port, ips.join(", ")))
-}
-
-/// Bytes in the largest unit that tells them exactly.
-fn size(bytes: u64) -> String {
-    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let exact = units.iter().find(|(shift, _)| bytes.trailing_zeros() >= *shift);
-    exact.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
 }
 
 fn print(text: &str) -> ExitCode {

@@ -16,9 +16,25 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// A number of bytes in the largest unit that tells it exactly: `256 MiB`.
+pub fn size(bytes: u64) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let exact = units.iter().find(|(shift, _)| bytes.trailing_zeros() >= *shift);
+    exact.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::*;
+
+    #[test]
+    fn a_size_is_exact() {
+        for (bytes, expected) in
+            [(1 << 28, "256 MiB"), (1 << 40, "1 TiB"), (1536, "1536 bytes"), (2048, "2 KiB")]
+        {
+            assert_eq!(size(bytes), expected);
+        }
+    }
 
     #[test]
     fn what_is_shown_is_short_and_printable() {

@@ -35,6 +35,14 @@ pub struct Arrival {
     pub slot: Slot,
 }
 
+/// A connection that has spoken, or not yet.
+struct Visitor {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// Taken once it is known not to be ZMTP, so that HTTP clients never keep agents out.
+    slot: Option<Slot>,
+}
+
 /// What the door is told.
 pub enum Notice {
     /// A connection that speaks HTTP.
@@ -55,7 +63,7 @@ struct State {
     listeners: Vec<TcpListener>,
     paused_until: Option<Instant>,
     /// By order of arrival, which is the order of their deadlines.
-    silent: BTreeMap<u64, (Instant, Arrival)>,
+    silent: BTreeMap<u64, (Instant, Visitor)>,
     arrivals: u64,
 }
 
@@ -93,9 +101,9 @@ impl Gate {
         let data = self.ready()?.ok_or(Errno::AGAIN)?;
         let mut state = self.state();
         if data >= FIRST_SILENT {
-            let Some((_, arrival)) = state.silent.remove(&data) else { return Ok(None) };
-            epoll::delete(&self.epoll, &arrival.stream)?;
-            return Ok(self.sort(&mut state, arrival));
+            let Some((_, visitor)) = state.silent.remove(&data) else { return Ok(None) };
+            epoll::delete(&self.epoll, &visitor.stream)?;
+            return Ok(self.sort(&mut state, visitor));
         }
         let Some(listener) = state.listeners.get(data as usize) else { return Ok(None) };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -112,8 +120,7 @@ impl Gate {
             Err(_) => return Ok(None),
         };
         let Ok(peer) = SocketAddr::try_from(peer) else { return Ok(None) };
-        let Some(slot) = self.slots.take() else { return Ok(None) };
-        Ok(self.sort(&mut state, Arrival { stream: stream.into(), peer, slot }))
+        Ok(self.sort(&mut state, Visitor { stream: stream.into(), peer, slot: None }))
     }
 
     fn ready(&self) -> Result<Option<u64>, Errno> {
@@ -123,28 +130,37 @@ impl Gate {
         Ok(events.first().map(|event| event.data.u64()))
     }
 
-    fn sort(&self, state: &mut State, arrival: Arrival) -> Option<OwnedFd> {
+    fn sort(&self, state: &mut State, visitor: Visitor) -> Option<OwnedFd> {
         let mut first = [0];
-        let spoken = match rustix::net::recv(&arrival.stream, &mut first, RecvFlags::PEEK) {
+        let spoken = match rustix::net::recv(&visitor.stream, &mut first, RecvFlags::PEEK) {
             Ok((0, _)) => return None,
             Ok((_, count)) => classify(&first[..count.min(1)]),
             Err(Errno::AGAIN | Errno::INTR) => Spoken::Silent,
             Err(_) => return None,
         };
         match spoken {
-            Spoken::Zmtp => return Some(arrival.stream.into()),
-            Spoken::Http => (self.notify)(Notice::Http(arrival)),
-            Spoken::Neither => log::debug!("closed {}: it speaks neither ZMTP nor HTTP", arrival.peer),
-            Spoken::Silent => self.await_first_byte(state, arrival),
+            Spoken::Zmtp => return Some(visitor.stream.into()),
+            Spoken::Neither => log::debug!("closed {}: it speaks neither ZMTP nor HTTP", visitor.peer),
+            Spoken::Http | Spoken::Silent => self.keep(state, visitor, spoken),
         }
         None
     }
 
-    fn await_first_byte(&self, state: &mut State, arrival: Arrival) {
+    fn keep(&self, state: &mut State, visitor: Visitor, spoken: Spoken) {
+        let Visitor { stream, peer, slot } = visitor;
+        let Some(slot) = slot.or_else(|| self.slots.take()) else {
+            log::debug!("closed {peer}: too many HTTP clients");
+            return;
+        };
+        if spoken == Spoken::Http {
+            (self.notify)(Notice::Http(Arrival { stream, peer, slot }));
+            return;
+        }
         let data = state.arrivals;
         state.arrivals += 1;
-        if epoll::add(&self.epoll, &arrival.stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
-            state.silent.insert(data, (Instant::now() + FIRST_BYTE, arrival));
+        if epoll::add(&self.epoll, &stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
+            let visitor = Visitor { stream, peer, slot: Some(slot) };
+            state.silent.insert(data, (Instant::now() + FIRST_BYTE, visitor));
             (self.notify)(Notice::Deadline);
         }
     }
@@ -153,8 +169,8 @@ impl Gate {
     pub fn sweep(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         while let Some(oldest) = state.silent.first_entry().filter(|oldest| oldest.get().0 <= now) {
-            let (_, arrival) = oldest.remove();
-            log::debug!("closed {}: it said nothing for {} s", arrival.peer, FIRST_BYTE.as_secs());
+            let (_, visitor) = oldest.remove();
+            log::debug!("closed {}: it said nothing for {} s", visitor.peer, FIRST_BYTE.as_secs());
         }
         if state.paused_until.is_some_and(|until| until <= now) {
             state.paused_until = None;

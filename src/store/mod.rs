@@ -4,8 +4,10 @@
 pub mod memory;
 mod roster;
 
+use std::fmt;
 use std::sync::Arc;
 
+use crate::quote::size;
 use crate::wire::render::Rendered;
 
 /// A backend. Every call may be made from any thread, and returns without holding anything.
@@ -28,4 +30,15 @@ pub enum StoreError {
         /// `--max-bytes`.
         limit: u64,
     },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Full { limit } => {
+                let limit = size(*limit);
+                write!(formatter, "the registry is full: names and records may take {limit} (--max-bytes)")
+            }
+        }
+    }
 }

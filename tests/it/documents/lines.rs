@@ -60,6 +60,11 @@ fn a_full_registry_answers_what_the_page_shows() {
     for (command, shown) in requests {
         print_as_shown(&mut terminal, command, shown, &block.place);
     }
+    let told = pages::read(PAGE).block("text full");
+    let log = terminal.registry.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ")).collect();
+    assert_eq!(warnings.len(), 1, "once, for all that were refused\n{}", terminal.registry.evidence());
+    assert_eq!(masked(warnings[0]), masked(told.text.trim_end()), "{}", told.place);
 }
 
 /// Registers agents until not even the smallest fits.

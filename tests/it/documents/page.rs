@@ -7,7 +7,7 @@
 //! | `console` | commands after `$ `, and what each prints |
 //! | `json request` (or `text request`, where it is no JSON), then `json reply` | what is sent, and what comes back, over each transport |
 //! | `python`, then `text` | a program, and what it prints |
-//! | `console start`, `console full`, `text log` | a daemon at another time of its life: `lines` has those |
+//! | `console start`, `console full`, `text full`, `text log` | a daemon at another time of its life: `lines` has those |
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -89,7 +89,7 @@ fn go_through(page: &Page, ask: fn(u16, &[u8]) -> Vec<u8>) -> Tried {
             }
             "python" => reader.runs(block, followed(block, rest.next(), "text")),
             // Tests in `lines` want them.
-            "console start" | "console full" | "text log" => {}
+            "console start" | "console full" | "text full" | "text log" => {}
             // Drawings and excerpts.
             "" | "text" | "rust" | "toml" => holds_no_command(block),
             other => panic!("{}: nobody checks a block of \"{other}\"", block.place),
