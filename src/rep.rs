@@ -45,6 +45,8 @@ impl Rep {
     /// `name` is unique in `context`.
     pub fn open(context: &Context, name: &str, io_thread: u32, gate: &Arc<Gate>) -> io::Result<(Rep, Waker)> {
         let mut socket = context.socket(SocketType::REP)?;
+        // An agent that comes back with the same ZMQ identity takes the place of its dead connection.
+        socket.set_router_handover(true)?;
         socket.set_affinity(1 << io_thread)?;
         socket.set_maxmsgsize(MAX_REQUEST as i64)?;
         socket.set_handshake_ivl(HANDSHAKE)?;
