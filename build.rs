@@ -42,7 +42,8 @@ const MENDS: [Mend; 3] = [
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    let variable = |name: &str| PathBuf::from(env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")));
+    let variable =
+        |name: &str| PathBuf::from(env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")));
     // What zmq-sys's build script tells those who depend on it.
     let (libzmq, out) = (variable("DEP_ZMQ_OUT"), variable("OUT_DIR"));
     let source = libzmq.join("source/src");
@@ -70,7 +71,8 @@ fn main() {
 
 fn mended(source: &Path, file: &str, out: &Path) -> PathBuf {
     let original = source.join(file);
-    let mut text = fs::read_to_string(&original).unwrap_or_else(|error| panic!("{}: {error}", original.display()));
+    let mut text =
+        fs::read_to_string(&original).unwrap_or_else(|error| panic!("{}: {error}", original.display()));
     for Mend { before, after, .. } in MENDS.iter().filter(|mend| mend.file == file) {
         let places = text.matches(before).count();
         assert!(places == 1, "libzmq's {file} has {places} places for this mend, not one:\n{before}");

@@ -7,8 +7,9 @@ use std::time::Instant;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::announcer::{Announcer, Reminder};
 use crate::health::Health;
-use crate::journal::{Announcer, Reminder};
+
 use crate::record::{MAX_RECORD, Record};
 use crate::store::{Store, StoreError};
 use crate::wire::code::Code;
@@ -70,7 +71,7 @@ impl Registry {
             }
             Err(error) => {
                 // A registry that refuses agents needs a person, who reads the log and not the replies.
-                self.refusing.warn(Instant::now(), format_args!("{error}: new agents are refused"));
+                self.refusing.warn(Instant::now(), || format!("{error}: new agents are refused"));
                 failed(&error)
             }
         }
@@ -78,14 +79,14 @@ impl Registry {
 
     fn announce(&self, record: &Record<'_>, old: Option<&Rendered>, new: &Rendered) {
         let name = record.agent_id.escape_debug();
-        let place = endpoint(&record.host, u64::from(record.port));
+        let place = || endpoint(&record.host, u64::from(record.port));
         match old {
-            None => self.announcer.info(format_args!("agent registered: {name} at {place}")),
+            None => self.announcer.info(|| format!("agent registered: {name} at {}", place())),
             Some(old) if old.endpoint() != new.endpoint() => {
-                let before = endpoint_of(old);
-                self.announcer.info(format_args!("agent moved: {name} from {before} to {place}"));
+                self.announcer
+                    .info(|| format!("agent moved: {name} from {} to {}", endpoint_of(old), place()));
             }
-            Some(_) => log::debug!("agent registered again: {name} at {place}"),
+            Some(_) => log::debug!("agent registered again: {name} at {}", place()),
         }
     }
 }

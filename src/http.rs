@@ -30,7 +30,7 @@ pub fn example(url: &str) -> String {
 }
 
 /// Answers `server`'s requests for ever.
-pub fn serve(server: &Server, routes: &Routes) {
+pub fn serve(server: &Server, routes: &Routes) -> ! {
     loop {
         match server.recv() {
             Ok(request) => one(request, routes),

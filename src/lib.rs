@@ -5,7 +5,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | [`config`], [`journal`], [`stop`] | flags and variables, the log, signals |
+//! | [`config`], [`journal`], [`announcer`], [`stop`] | flags and variables, the log, signals |
 //! | [`listen`], [`handoff`], [`classify`], [`slots`] | a connection comes in and is told apart by its first byte |
 //! | [`rep`] | ZMTP: libzmq has it, the REP loop answers |
 //! | [`door`], [`http`] | HTTP: the door checks it, tiny_http routes it |
@@ -13,6 +13,7 @@
 //! | [`wire`], [`quote`], [`record`] | bytes to requests, replies to bytes, the rules of a record |
 //! | [`store`], [`health`] | what is kept, and what is known of the process |
 
+pub mod announcer;
 pub mod config;
 pub mod journal;
 pub mod stop;

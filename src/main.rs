@@ -1,24 +1,26 @@
-//! Starts the rooms, joins their threads and stops them in order. Holds no logic of its own: what a room needs is opened
-//! here and handed to it, and here alone an error becomes a line and an exit code.
+//! Starts the rooms, joins their threads and stops them in order. What a room needs is opened here and handed to it, what a
+//! start prints is put together here, and here alone an error becomes a line and an exit code.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use rustix::process::{Resource, getrlimit};
 use service_registry::act::{self, Registry};
+use service_registry::announcer::Announcer;
 use service_registry::config::{self, Config, HELP, Wish};
 use service_registry::door::{self, Door, Inbox};
 use service_registry::handoff::{self, Gate};
 use service_registry::health::{Health, VERSION};
 use service_registry::http::{self, Routes};
-use service_registry::journal::{self, Announcer};
+use service_registry::journal;
 use service_registry::listen;
 use service_registry::quote;
 use service_registry::rep::{Asked, Rep};
@@ -31,6 +33,8 @@ use time::OffsetDateTime;
 const SLOTS: usize = 512;
 /// Requests that tiny_http may have before it at the same time: the API's, and the health port's.
 const LANES: (usize, usize) = (4, 2);
+/// File descriptors below which a start is refused; at rest it holds about 50.
+const DESCRIPTORS: u64 = 64;
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).collect();
@@ -39,14 +43,19 @@ fn main() -> ExitCode {
         Ok(Wish::Version) => print(&format!("service-registry {VERSION}\n")),
         Ok(Wish::Check) => print("the configuration is in order\n"),
         Ok(Wish::Run(config)) => run(&config).unwrap_or_else(|error| {
-            eprintln!("service-registry: {}", with_causes(&*error));
+            complain(&with_causes(&*error));
             ExitCode::from(1)
         }),
         Err(faults) => {
-            faults.iter().for_each(|fault| eprintln!("service-registry: {fault}"));
+            faults.iter().for_each(|fault| complain(&fault.to_string()));
             ExitCode::from(2)
         }
     }
+}
+
+/// The exit code tells as well, so a standard error that can't be written is no reason to end otherwise.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "service-registry: {line}");
 }
 
 type AnyError = Box<dyn Error>;
@@ -54,17 +63,29 @@ type AnyError = Box<dyn Error>;
 /// Runs until a signal stops it.
 fn run(config: &Config) -> Result<ExitCode, AnyError> {
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
-    let Opened { mut context, door, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines } =
-        open(config)?;
+    let Opened {
+        mut context,
+        inbox,
+        ports,
+        rep,
+        health_rep,
+        lanes,
+        health_lanes,
+        wakers,
+        registry_url,
+        lines,
+    } = open(config)?;
     let health = Arc::new(Health::new("memory"));
     let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
-    let registry =
-        Arc::new(Registry::new(store, Arc::clone(&health), OffsetDateTime::now_utc, Announcer::start()?));
+    let announcer = Announcer::start().map_err(at("starting a thread"))?;
+    let clock = OffsetDateTime::now_utc;
+    let registry = Arc::new(Registry::new(store, Arc::clone(&health), clock, announcer.clone()));
 
     let stop = Stop::default();
-    stop::on_signals(stop.clone(), wakers)?;
+    stop::on_signals(stop.clone(), wakers).map_err(at("taking over the signals"))?;
     serve_http("health-http", health_lanes, health_routes(&health, &registry_url))?;
     serve_http("api-http", lanes, api_routes(&health, &registry, &registry_url))?;
+    let door = Door::new(inbox, ports).map_err(at("starting the HTTP servers"))?;
     let door_stop = stop.clone();
     let door = spawn("door", move || door.serve(&door_stop))?;
     let health_stop = stop.clone();
@@ -80,16 +101,18 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     })?;
     finish(health_rep);
     // Waits until the last replies have left, or their linger is over.
-    context.destroy()?;
+    while context.destroy() == Err(zmq::Error::EINTR) {}
     finish(door);
+    announcer.flush();
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-/// All that can fail at a start, open, before any thread runs.
+/// What is open before our own threads start.
 struct Opened {
     context: ManuallyDrop<zmq::Context>,
-    door: Door,
+    inbox: Arc<Inbox>,
+    ports: Vec<(Arc<Gate>, Vec<UnixStream>)>,
     rep: Rep,
     health_rep: Rep,
     /// Where tiny_http accepts its lanes: the API's, and the health port's.
@@ -102,9 +125,9 @@ struct Opened {
 }
 
 fn open(config: &Config) -> Result<Opened, AnyError> {
-    let named = |name| move |error| Named(name, error);
-    let listeners = listen::listen(&config.bind, config.port).map_err(named("registry port"))?;
-    let health_listeners = listen::listen(&config.bind, config.health_port).map_err(named("health port"))?;
+    enough_descriptors()?;
+    let listeners = listen::listen(&config.bind, config.port).map_err(at("registry port"))?;
+    let health_listeners = listen::listen(&config.bind, config.health_port).map_err(at("health port"))?;
     let registry_url = format!("http://{}:{}", host_to_try(&listeners)?, place(&listeners)?.0);
     let lines = greeting(config, &listeners, &health_listeners, &registry_url)?;
 
@@ -112,19 +135,32 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let context = ManuallyDrop::new(zmq::Context::new());
     // One thread a port: a flood on the registry's never keeps the health port's peers waiting.
     context.set_io_threads(2)?;
-    handoff::prove(&context)?;
+    handoff::prove(&context).map_err(at("trying the hand-off over loopback"))?;
 
-    let inbox = Inbox::new()?;
-    let gate = Gate::open(listeners, Slots::new(SLOTS), inbox.notifier(0))?;
-    let health_gate = Gate::open(health_listeners, Slots::new(SLOTS), inbox.notifier(1))?;
-    let (lanes, our_lanes) = door::open_lanes(LANES.0)?;
-    let (health_lanes, our_health_lanes) = door::open_lanes(LANES.1)?;
-    let ports = vec![(Arc::clone(&gate), our_lanes), (Arc::clone(&health_gate), our_health_lanes)];
-    let door = Door::new(Arc::clone(&inbox), ports)?;
-    let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate)?;
-    let (health_rep, wake_health_rep) = Rep::open(&context, "health", 1, &health_gate)?;
+    let inbox = Inbox::new().map_err(at("opening an eventfd"))?;
+    let gate = Gate::open(listeners, Slots::new(SLOTS), inbox.notifier(0))
+        .map_err(at("watching the registry port"))?;
+    let health_gate = Gate::open(health_listeners, Slots::new(SLOTS), inbox.notifier(1))
+        .map_err(at("watching the health port"))?;
+    let (lanes, our_lanes) = door::open_lanes(LANES.0).map_err(at("opening lanes"))?;
+    let (health_lanes, our_health_lanes) = door::open_lanes(LANES.1).map_err(at("opening lanes"))?;
+    let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate).map_err(at("opening a REP socket"))?;
+    let (health_rep, wake_health_rep) =
+        Rep::open(&context, "health", 1, &health_gate).map_err(at("opening a REP socket"))?;
     let wakers = vec![inbox.waker(), wake_rep, wake_health_rep];
-    Ok(Opened { context, door, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines })
+    let ports = vec![(gate, our_lanes), (health_gate, our_health_lanes)];
+    Ok(Opened { context, inbox, ports, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines })
+}
+
+/// libzmq aborts where it gets none for its own; so few that no client could connect are told here instead.
+fn enough_descriptors() -> Result<(), AnyError> {
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < DESCRIPTORS => Err(format!(
+            "at least {DESCRIPTORS} file descriptors are needed, and the limit (ulimit -n) is {limit}"
+        )
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 fn health_routes(health: &Arc<Health>, registry_url: &str) -> Routes {
@@ -143,20 +179,24 @@ fn serve_http(name: &str, lanes: UnixListener, routes: Routes) -> Result<(), Any
     let server = tiny_http::Server::from_listener(lanes, None).map_err(|error| error as AnyError)?;
     // A server that is dropped connects to its own address, and panics where that has no path: it lives for ever.
     let server: &'static tiny_http::Server = Box::leak(Box::new(server));
-    thread::Builder::new().name(name.into()).spawn(move || http::serve(server, &routes))?;
+    spawn(name, move || -> io::Result<()> { http::serve(server, &routes) })?;
     Ok(())
 }
 
 /// A thread that the daemon can't do without: should it fail, the process ends, so that its supervisor starts it anew.
-fn spawn(name: &str, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<JoinHandle<()>> {
+fn spawn(
+    name: &str,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<JoinHandle<()>, Named<io::Error>> {
     let thread_name = name.to_owned();
-    thread::Builder::new().name(name.into()).spawn(move || {
+    let started = thread::Builder::new().name(name.into()).spawn(move || {
         let ended = panic::catch_unwind(AssertUnwindSafe(work));
         if let Err(error) = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked"))) {
             log::error!("the {thread_name} thread ended, and the registry with it: {error}");
             std::process::exit(1);
         }
-    })
+    });
+    started.map_err(at("starting a thread"))
 }
 
 fn finish(thread: JoinHandle<()>) {
@@ -230,6 +270,10 @@ impl<E: Error> Error for Named<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.1.source()
     }
+}
+
+fn at<E>(what: &'static str) -> impl FnOnce(E) -> Named<E> {
+    move |error| Named(what, error)
 }
 
 fn with_causes(error: &dyn Error) -> String {

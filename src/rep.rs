@@ -12,7 +12,7 @@ use crate::handoff::{self, Gate};
 use crate::stop::{Stop, Waker};
 use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
-use crate::wire::reply::{Body, Reply};
+use crate::wire::reply::Reply;
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
@@ -111,15 +111,12 @@ impl Rep {
         // A panic costs the request that caused it; the peer gets an answer all the same, and REP stays in step.
         let reply = panic::catch_unwind(AssertUnwindSafe(|| answer(asked)))
             .unwrap_or_else(|_| Reply::failure(Code::Internal, "the registry failed at this request"));
-        let message = match reply.body {
-            Body::Owned(bytes) => Message::from(bytes),
-            Body::Fixed(bytes) => Message::from(bytes),
-            Body::Shared(bytes) => Message::from(&*bytes),
-        };
-        match self.socket.send(message, DONTWAIT) {
-            // The peer is gone, or reads nothing and its queue is full: its own loss.
-            Ok(()) | Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(()),
-            Err(error) => Err(error.into()),
+        loop {
+            // Without ZMQ_ROUTER_MANDATORY libzmq drops what a peer has no room for, or isn't there to take.
+            match self.socket.send(&*reply.body, 0) {
+                Err(zmq::Error::EINTR) => {}
+                sent => return Ok(sent?),
+            }
         }
     }
 

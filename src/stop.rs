@@ -50,11 +50,11 @@ fn wait(mut signals: Signals, stop: &Stop, wakers: Vec<Waker>) {
         }
         // Two that come at once can both find nothing armed; then this is where the second one ends the process.
         let Some(wakers) = wakers.take() else { low_level::exit(CUT_SHORT) };
-        log::info!("stopping: {}", name(signal));
         stop.0.store(true, Ordering::Release);
         for wake in wakers {
             wake();
         }
+        log::info!("stopping: {}", name(signal));
     }
 }
 

@@ -56,11 +56,15 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
     raw
 }
 
+/// The flags that take a value.
+const VALUE_FLAGS: [&str; 7] =
+    ["--port", "--health-port", "--health-check-port", "--bind", "--backend", "--max-bytes", "--log-level"];
+
 /// `--flag=value` is `--flag value`, also where the value isn't UTF-8.
 fn split_at_equals(argument: OsString) -> Vec<OsString> {
     let bytes = argument.as_bytes();
     match bytes.iter().position(|&byte| byte == b'=') {
-        Some(at) if bytes.starts_with(b"--") => {
+        Some(at) if VALUE_FLAGS.iter().any(|flag| flag.as_bytes() == &bytes[..at]) => {
             vec![OsString::from_vec(bytes[..at].to_vec()), OsString::from_vec(bytes[at + 1..].to_vec())]
         }
         _ => vec![argument],

@@ -144,7 +144,9 @@ impl Connection {
             return self.refuse(&Refusal { code: Code::Unavailable, text }, now);
         };
         close_after(&mut bytes);
-        self.send(bytes, more_was_sent, now)
+        // A client that was refused may still be sending what nobody asked for, a body without a length for one.
+        let refused = bytes.get(9).is_some_and(|&status| status >= b'4');
+        self.send(bytes, more_was_sent || refused, now)
     }
 
     fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Next {

@@ -52,6 +52,10 @@ impl Inbox {
         std::mem::take(&mut *self.arrivals())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.arrivals().is_empty()
+    }
+
     fn ring(&self) {
         // The only failure is a counter that is full, and then it is ringing.
         let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());

@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 
+/// How long a lane's first answer may take. It needs a millisecond on an idle machine.
+const TRIAL_TIME: Duration = Duration::from_secs(5);
 /// How much of an answer is read at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -34,6 +37,25 @@ pub fn open(count: usize) -> io::Result<(UnixListener, Vec<UnixStream>)> {
     }
     rustix::net::shutdown(&listener, Shutdown::Both)?;
     Ok((listener.into(), lanes))
+}
+
+/// Shows that the server behind `lanes` answers on each of them, before anybody is told that it does.
+fn prove(lanes: &[UnixStream]) -> io::Result<()> {
+    for mut lane in lanes {
+        lane.set_nonblocking(false)?;
+        lane.set_read_timeout(Some(TRIAL_TIME))?;
+        lane.write_all(b"GET /livez HTTP/1.1\r\n\r\n")?;
+        let mut answer = Vec::new();
+        while answer_length(&answer, false)?.is_none_or(|length| answer.len() < length) {
+            let mut chunk = [0; 1024];
+            match lane.read(&mut chunk)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                count => answer.extend_from_slice(&chunk[..count]),
+            }
+        }
+        lane.set_nonblocking(true)?;
+    }
+    Ok(())
 }
 
 fn socket() -> Result<OwnedFd, Errno> {
@@ -79,8 +101,9 @@ struct Work {
 }
 
 impl Lanes {
-    /// Watches `streams` in `epoll`, with event data from `first` on.
-    pub(super) fn new(streams: Vec<UnixStream>, epoll: &OwnedFd, first: u64) -> Result<Lanes, Errno> {
+    /// Tries each of `streams` and watches it in `epoll`, with event data from `first` on.
+    pub(super) fn new(streams: Vec<UnixStream>, epoll: &OwnedFd, first: u64) -> io::Result<Lanes> {
+        prove(&streams)?;
         let mut lanes = Vec::with_capacity(streams.len());
         for (index, stream) in streams.into_iter().enumerate() {
             let data = first + index as u64;
@@ -105,6 +128,11 @@ impl Lanes {
             Err(error) => self.lose(index, &error, answered),
         }
         self.dispatch(epoll, answered);
+    }
+
+    /// Whether there is none left.
+    pub(super) fn are_lost(&self) -> bool {
+        self.lanes.is_empty()
     }
 
     fn dispatch(&mut self, epoll: &OwnedFd, answered: &mut Vec<Answered>) {
@@ -164,7 +192,7 @@ impl Lane {
             work.answer.truncate(start + received.as_ref().map_or(0, |&count| count));
             match received {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) if work.whole()? => {
+                Ok(_) if work.whole()? && work.sent == work.ask.request.len() => {
                     let work = self.work.take();
                     return Ok(work.map(|work| Answered { token: work.ask.token, answer: Some(work.answer) }));
                 }

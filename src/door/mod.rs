@@ -88,16 +88,23 @@ impl Door {
             let due = self.expire(now);
             if stop.begun() && farewell.is_none() {
                 farewell = Some(now + FAREWELL);
-                self.ports.iter().for_each(|port| port.gate.close());
-                // What the gates had let in by now was received, and is answered.
-                self.take_in(now);
-                self.deliver(now);
+                self.ports.iter().for_each(|port| port.gate.stop_listening());
             }
-            if farewell.is_some_and(|end| self.connections.is_empty() || end <= now) {
+            if farewell.is_some_and(|end| self.is_done() || end <= now) {
                 return Ok(());
+            }
+            if self.ports.iter().any(|port| port.lanes.are_lost()) {
+                return Err(io::Error::other("an HTTP server has lost its last lane"));
             }
             self.wait(due.into_iter().chain(farewell).min(), now)?;
         }
+    }
+
+    /// Whether nobody is here, nor on the way here. In this order: who leaves a gate is in the inbox at once.
+    fn is_done(&self) -> bool {
+        self.ports.iter().all(|port| port.gate.is_quiet())
+            && self.inbox.is_empty()
+            && self.connections.is_empty()
     }
 
     /// Closes what is overdue, and says when to come back.

@@ -1,5 +1,6 @@
 //! One HTTP request's head, checked as strictly as a public port deserves, and rewritten for tiny_http, which would do
-//! too much of the wrong thing with what it was sent. Pure: bytes in, a verdict out. Paths and methods are judged elsewhere.
+//! too much of the wrong thing with what it was sent. Pure: bytes in, a verdict out. Which path takes which method is
+//! judged elsewhere.
 
 use std::time::SystemTime;
 
@@ -159,7 +160,10 @@ fn path(target: &str) -> Result<&str, Refusal> {
     else {
         return Ok(target);
     };
-    Ok(authority.find('/').map_or("/", |at| &authority[at..]))
+    Ok(match authority.find(['/', '?', '#']) {
+        Some(at) if authority[at..].starts_with('/') => &authority[at..],
+        _ => "/",
+    })
 }
 
 /// The body's length; `None` where no field gives one.
@@ -268,6 +272,7 @@ mod tests {
                 .forwarded
                 .starts_with(b"HEAD /health?x HTTP/1.1")
         );
+        assert!(accepted("GET http://a?b=/health HTTP/1.0\r\n\r\n").forwarded.starts_with(b"GET / HTTP/1.1"));
         assert!(accepted(&POST.replace("\r\n\r\n", "\r\nExpect: 100-Continue\r\n\r\n")).expects_continue);
     }
 

@@ -3,6 +3,7 @@
 //! ZMTP goes to libzmq, HTTP to the door by a [`Notice`], the rest is closed. Reads nothing: it only peeks.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -98,36 +99,33 @@ impl Gate {
 
     /// Takes one event. `Ok(None)`: it was nothing for libzmq, there may be more.
     fn step(&self) -> Result<Option<OwnedFd>, Errno> {
-        let data = self.ready()?.ok_or(Errno::AGAIN)?;
+        let data = self.ready().ok_or(Errno::AGAIN)?;
         let mut state = self.state();
         if data >= FIRST_SILENT {
             let Some((_, visitor)) = state.silent.remove(&data) else { return Ok(None) };
-            epoll::delete(&self.epoll, &visitor.stream)?;
+            // Should it fail, the next event of it finds nobody, above.
+            let _ = epoll::delete(&self.epoll, &visitor.stream);
             return Ok(self.sort(&mut state, visitor));
         }
         let Some(listener) = state.listeners.get(data as usize) else { return Ok(None) };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let (stream, peer) = match rustix::net::acceptfrom_with(listener, flags) {
-            Ok((stream, Some(peer))) => (stream, peer),
-            Ok((_, None)) => return Ok(None),
+        match accept(listener) {
+            Ok(visitor) => Ok(self.sort(&mut state, visitor)),
             Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                 state.pause(&self.epoll);
                 drop(state);
                 (self.notify)(Notice::Deadline);
-                return Err(error);
+                Err(error)
             }
             // The connection was gone before it was accepted (accept(2) lists the ways).
-            Err(_) => return Ok(None),
-        };
-        let Ok(peer) = SocketAddr::try_from(peer) else { return Ok(None) };
-        Ok(self.sort(&mut state, Visitor { stream: stream.into(), peer, slot: None }))
+            Err(_) => Ok(None),
+        }
     }
 
-    fn ready(&self) -> Result<Option<u64>, Errno> {
+    fn ready(&self) -> Option<u64> {
         let mut events = [MaybeUninit::<Event>::uninit(); 1];
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        let (events, _) = epoll::wait(&self.epoll, &mut events, Some(&now))?;
-        Ok(events.first().map(|event| event.data.u64()))
+        let (events, _) = epoll::wait(&self.epoll, &mut events, Some(&now)).ok()?;
+        events.first().map(|event| event.data.u64())
     }
 
     fn sort(&self, state: &mut State, visitor: Visitor) -> Option<OwnedFd> {
@@ -149,17 +147,20 @@ impl Gate {
     fn keep(&self, state: &mut State, visitor: Visitor, spoken: Spoken) {
         let Visitor { stream, peer, slot } = visitor;
         let Some(slot) = slot.or_else(|| self.slots.take()) else {
-            log::debug!("closed {peer}: too many HTTP clients");
+            log::debug!("closed {peer}: too many connections that are silent or speak HTTP");
             return;
         };
         if spoken == Spoken::Http {
             (self.notify)(Notice::Http(Arrival { stream, peer, slot }));
             return;
         }
+        self.await_first_byte(state, Visitor { stream, peer, slot: Some(slot) });
+    }
+
+    fn await_first_byte(&self, state: &mut State, visitor: Visitor) {
         let data = state.arrivals;
         state.arrivals += 1;
-        if epoll::add(&self.epoll, &stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
-            let visitor = Visitor { stream, peer, slot: Some(slot) };
+        if epoll::add(&self.epoll, &visitor.stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
             state.silent.insert(data, (Instant::now() + FIRST_BYTE, visitor));
             (self.notify)(Notice::Deadline);
         }
@@ -183,17 +184,36 @@ impl Gate {
         first.into_iter().chain(state.paused_until).min()
     }
 
-    /// Stops listening, for good, and closes what has said nothing.
-    pub fn close(&self) {
+    /// Stops listening, for good. Who has connected by now came in time: libzmq's thread still sorts them.
+    pub fn stop_listening(&self) {
         let mut state = self.state();
         state.paused_until = None;
-        state.silent.clear();
-        state.listeners.clear();
+        for listener in mem::take(&mut state.listeners) {
+            // Ends at the first error, which is AGAIN where nobody waits any more.
+            while let Ok(mut visitor) = accept(&listener) {
+                visitor.slot = self.slots.take();
+                if visitor.slot.is_some() {
+                    self.await_first_byte(&mut state, visitor);
+                }
+            }
+        }
+    }
+
+    /// Whether every connection that came has spoken.
+    pub fn is_quiet(&self) -> bool {
+        self.state().silent.is_empty()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn accept(listener: &TcpListener) -> Result<Visitor, Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (stream, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(Errno::CONNABORTED)?;
+    Ok(Visitor { stream: stream.into(), peer, slot: None })
 }
 
 impl State {
