@@ -16,6 +16,7 @@ use crate::wire::code::Code;
 use crate::wire::parse::{self, Fault, Request};
 use crate::wire::render::{self, Rendered};
 use crate::wire::reply::{Body, Reply};
+use crate::wire::shared::Shared;
 
 /// The registry behind its transports. One is shared by all of them.
 pub struct Registry {
@@ -64,7 +65,7 @@ impl Registry {
                 format!("the record is {length} bytes as it would be stored; at most {MAX_RECORD} are taken");
             return Reply::failure(Code::TooLarge, &text);
         }
-        match self.store.put(&record.agent_id, rendered.clone()) {
+        match self.store.put(rendered.clone()) {
             Ok(old) => {
                 self.announce(record, old.as_ref(), &rendered);
                 Reply::success(Body::Fixed(render::SUCCESS))
@@ -100,7 +101,7 @@ fn refusal(fault: &Fault) -> Reply {
     Reply::failure(fault.code, &fault.text)
 }
 
-fn shared(reply: Result<Arc<[u8]>, StoreError>) -> Reply {
+fn shared(reply: Result<Shared, StoreError>) -> Reply {
     match reply {
         Ok(reply) => Reply::success(Body::Shared(reply)),
         Err(error) => failed(&error),

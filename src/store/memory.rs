@@ -1,18 +1,21 @@
 //! The in-memory backend: a `HashMap` behind a `RwLock`, bounded in bytes. Guards never leave this file, and the map's
-//! lock is held for a hash and a move, never while anything is rendered or freed.
+//! lock is never held while anything is rendered.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::roster::Roster;
+use super::roster::{END, Roster};
 use super::{Store, StoreError};
 use crate::health::Health;
 use crate::wire::render::Rendered;
+use crate::wire::shared::Shared;
 
 /// Records in memory.
 pub struct Memory {
-    agents: Arc<RwLock<HashMap<Arc<str>, Rendered>>>,
+    agents: Arc<RwLock<Agents>>,
     /// Changed only while `agents` is locked for writing, so that both always tell the same.
     ledger: Mutex<Ledger>,
     roster: Mutex<Roster>,
@@ -20,13 +23,38 @@ pub struct Memory {
     max_bytes: u64,
 }
 
+/// Records, each its own key: it holds its name, and a lookup has one place less to fetch from.
+type Agents = HashMap<ByName, ()>;
+
+struct ByName(Rendered);
+
+impl Borrow<[u8]> for ByName {
+    fn borrow(&self) -> &[u8] {
+        self.0.name()
+    }
+}
+
+impl Hash for ByName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name().hash(state);
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &ByName) -> bool {
+        self.0.name() == other.0.name()
+    }
+}
+
+impl Eq for ByName {}
+
 /// What is counted and noted of each change to the map.
 #[derive(Default)]
 struct Ledger {
     /// Names and records together.
     bytes: u64,
-    /// Names that are new since the last list.
-    fresh: Vec<Arc<str>>,
+    /// Names that are new since the last list, each with [`END`] behind it.
+    fresh: String,
 }
 
 impl Memory {
@@ -37,11 +65,11 @@ impl Memory {
     }
 
     // A panic elsewhere can't leave the map half changed: each change is one call. So poison is passed over.
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Rendered>> {
+    fn read(&self) -> RwLockReadGuard<'_, Agents> {
         self.agents.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Rendered>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Agents> {
         self.agents.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,41 +78,41 @@ impl Memory {
     }
 }
 
-/// What `record` under `name` counts for, in bytes.
-fn cost(name: &str, record: &Rendered) -> u64 {
-    (name.len() + record.record_length()) as u64
+/// What `record` counts for, in bytes.
+fn cost(record: &Rendered) -> u64 {
+    (record.name().len() + record.record_length()) as u64
 }
 
 impl Store for Memory {
-    fn put(&self, name: &str, record: Rendered) -> Result<Option<Rendered>, StoreError> {
-        let new_cost = cost(name, &record);
+    fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError> {
+        let new_cost = cost(&record);
         let mut agents = self.write();
         let mut ledger = self.ledger();
-        let old_cost = agents.get(name).map_or(0, |old| cost(name, old));
+        let old_cost = agents.get_key_value(record.name()).map_or(0, |(old, ())| cost(&old.0));
         let bytes = ledger.bytes - old_cost + new_cost;
         // A replacement that is no larger always fits: it can't make a full registry fuller.
         if bytes > self.max_bytes && new_cost > old_cost {
             return Err(StoreError::Full { limit: self.max_bytes });
         }
         ledger.bytes = bytes;
-        if let Some(kept) = agents.get_mut(name) {
-            return Ok(Some(mem::replace(kept, record)));
+        let old = agents.remove_entry(record.name()).map(|(old, ())| old.0);
+        if old.is_none() {
+            ledger.fresh.push_str(&String::from_utf8_lossy(record.name()));
+            ledger.fresh.push(END);
         }
-        let name: Arc<str> = Arc::from(name);
-        ledger.fresh.push(Arc::clone(&name));
-        agents.insert(name, record);
+        agents.insert(ByName(record), ());
         self.health.set_agents(agents.len());
-        Ok(None)
+        Ok(old)
     }
 
-    fn get(&self, name: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
-        Ok(self.read().get(name).map(|record| Arc::clone(record.reply())))
+    fn get(&self, name: &str) -> Result<Option<Shared>, StoreError> {
+        Ok(self.read().get_key_value(name.as_bytes()).map(|(record, ())| record.0.reply()))
     }
 
-    fn list(&self) -> Result<Arc<[u8]>, StoreError> {
+    fn list(&self) -> Result<Shared, StoreError> {
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = mem::take(&mut self.ledger().fresh);
-        Ok(roster.list(fresh))
+        Ok(roster.list(&fresh))
     }
 }
 
@@ -96,9 +124,9 @@ mod tests {
     use std::borrow::Cow;
     use time::OffsetDateTime;
 
-    fn rendered(host: &str) -> Rendered {
+    fn rendered(name: &str, host: &str) -> Rendered {
         let record = Record {
-            agent_id: Cow::Borrowed(""),
+            agent_id: Cow::Borrowed(name),
             host: Cow::Borrowed(host),
             port: 1,
             health_check_port: None,
@@ -115,16 +143,16 @@ mod tests {
 
     #[test]
     fn the_limit_holds_for_new_names_and_for_larger_replacements() -> Result<(), StoreError> {
-        let small = cost("a", &rendered("h"));
+        let small = cost(&rendered("a", "h"));
         let memory = store(2 * small + 1);
-        memory.put("a", rendered("h"))?;
-        memory.put("b", rendered("h"))?;
+        memory.put(rendered("a", "h"))?;
+        memory.put(rendered("b", "h"))?;
         let full = StoreError::Full { limit: 2 * small + 1 };
-        assert_eq!(memory.put("c", rendered("h")).map(|_| ()), Err(full.clone()));
-        memory.put("a", rendered("hh"))?;
-        assert_eq!(memory.put("b", rendered("hh")).map(|_| ()), Err(full));
-        memory.put("a", rendered("h"))?;
-        memory.put("b", rendered("hh"))?;
+        assert_eq!(memory.put(rendered("c", "h")).map(|_| ()), Err(full.clone()));
+        memory.put(rendered("a", "hh"))?;
+        assert_eq!(memory.put(rendered("b", "hh")).map(|_| ()), Err(full));
+        memory.put(rendered("a", "h"))?;
+        memory.put(rendered("b", "hh"))?;
         assert_eq!(memory.ledger().bytes, 2 * small + 1);
         assert_eq!(&*memory.list()?, br#"{"status":"success","agents":["a","b"]}"#);
         Ok(())
@@ -133,11 +161,11 @@ mod tests {
     #[test]
     fn a_replacement_gives_back_what_was_there() -> Result<(), StoreError> {
         let memory = store(1 << 20);
-        assert!(memory.put("a", rendered("old"))?.is_none());
-        let old = memory.put("a", rendered("new"))?.expect("the old record");
-        assert_eq!(old.endpoint(), rendered("old").endpoint());
+        assert!(memory.put(rendered("a", "old"))?.is_none());
+        let old = memory.put(rendered("a", "new"))?.expect("the old record");
+        assert_eq!(old.endpoint(), rendered("a", "old").endpoint());
         let found = memory.get("a")?.expect("the new record");
-        assert_eq!(&found, rendered("new").reply());
+        assert_eq!(*found, *rendered("a", "new").reply());
         assert!(memory.get("b")?.is_none());
         Ok(())
     }

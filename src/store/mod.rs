@@ -5,21 +5,21 @@ pub mod memory;
 mod roster;
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::quote::size;
 use crate::wire::render::Rendered;
+use crate::wire::shared::Shared;
 
 /// A backend. Every call may be made from any thread, and returns without holding anything.
 pub trait Store: Send + Sync {
-    /// Writes `record` under `name`, in place of the one that was there, which is given back.
-    fn put(&self, name: &str, record: Rendered) -> Result<Option<Rendered>, StoreError>;
+    /// Writes `record` under its name, in place of the one that was there, which is given back.
+    fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError>;
 
     /// The reply bytes kept for `name`.
-    fn get(&self, name: &str) -> Result<Option<Arc<[u8]>>, StoreError>;
+    fn get(&self, name: &str) -> Result<Option<Shared>, StoreError>;
 
     /// The reply to `list_agents`: exactly the names that [`get`](Store::get) would answer, sorted by bytes.
-    fn list(&self) -> Result<Arc<[u8]>, StoreError>;
+    fn list(&self) -> Result<Shared, StoreError>;
 }
 
 /// Why a store refuses. Callers branch on it: each kind has its own code on the wire.

@@ -6,6 +6,7 @@ pub mod parse;
 pub mod render;
 pub mod reply;
 pub mod scan;
+pub mod shared;
 
 /// The largest request, in bytes, over any transport.
 pub const MAX_REQUEST: usize = 128 * 1024;

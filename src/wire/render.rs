@@ -1,13 +1,13 @@
 //! Replies and records as bytes. A lookup's reply is rendered once, when the record is written, and kept; so this room
 //! runs at registrations, lists and failures, and a lookup never enters it.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::to_writer;
 use time::OffsetDateTime;
 
 use super::code::Code;
+use super::shared::Shared;
 use crate::record::Record;
 
 /// The reply to a registration that was taken.
@@ -15,44 +15,59 @@ pub const SUCCESS: &[u8] = br#"{"status":"success"}"#;
 /// What a lookup's reply has in front of the record's members.
 const LOOKUP_START: &[u8] = br#"{"status":"success","#;
 
-/// A record as a store keeps it: the whole reply to a lookup, and where in it the record and its endpoint lie.
+/// A record as a store keeps it: its name and the whole reply to a lookup, of which the record's own JSON is the tail. All
+/// in one piece of memory, since a lookup among many agents is as fast as it has few places to fetch from:
+/// name's length (1 byte), endpoint's length (2 bytes, little endian), name, reply.
 #[derive(Clone, Debug)]
-pub struct Rendered {
-    reply: Arc<[u8]>,
-    endpoint_end: u16,
-}
+pub struct Rendered(Arc<[u8]>);
+
+/// The lengths in front.
+const LENGTHS: usize = 3;
 
 impl Rendered {
+    /// The agent's name, UTF-8.
+    pub fn name(&self) -> &[u8] {
+        &self.0[LENGTHS..self.reply_start()]
+    }
+
     /// The whole reply to a lookup.
-    pub fn reply(&self) -> &Arc<[u8]> {
-        &self.reply
+    pub fn reply(&self) -> Shared {
+        Shared::from(Arc::clone(&self.0), self.reply_start())
     }
 
     /// `"host":…,"port":…`: what a client connects to.
     pub fn endpoint(&self) -> &[u8] {
-        &self.reply[self.endpoint_range()]
+        let start = self.reply_start() + LOOKUP_START.len();
+        let length = u16::from_le_bytes([self.0[1], self.0[2]]);
+        &self.0[start..start + usize::from(length)]
     }
 
     /// The length of the record's own JSON object, in bytes.
     pub fn record_length(&self) -> usize {
-        self.reply.len() - LOOKUP_START.len() + 1
+        self.0.len() - self.reply_start() - LOOKUP_START.len() + 1
     }
 
-    fn endpoint_range(&self) -> Range<usize> {
-        LOOKUP_START.len()..usize::from(self.endpoint_end)
+    fn reply_start(&self) -> usize {
+        LENGTHS + usize::from(self.0[0])
     }
 }
 
 /// Renders `record` as registered at `now`.
 pub fn record(record: &Record<'_>, now: OffsetDateTime) -> Rendered {
-    let mut out = Vec::with_capacity(256 + record.capabilities.len() + record.metadata.len());
+    let name = record.agent_id.as_bytes();
+    let mut out = Vec::with_capacity(512 + record.capabilities.len() + record.metadata.len());
+    // A name has at most 255 bytes (record::MAX_TEXT).
+    out.extend_from_slice(&[name.len() as u8, 0, 0]);
+    out.extend_from_slice(name);
     out.extend_from_slice(LOOKUP_START);
+    let endpoint = out.len();
     out.extend_from_slice(b"\"host\":");
     string(&mut out, &record.host);
     out.extend_from_slice(b",\"port\":");
     out.extend_from_slice(record.port.to_string().as_bytes());
     // A host has at most 255 bytes, and an escape makes two of one.
-    let endpoint_end = out.len() as u16;
+    let endpoint_length = (out.len() - endpoint) as u16;
+    out[1..LENGTHS].copy_from_slice(&endpoint_length.to_le_bytes());
     out.extend_from_slice(b",\"health_check_port\":");
     match record.health_check_port {
         Some(port) => out.extend_from_slice(port.to_string().as_bytes()),
@@ -67,7 +82,7 @@ pub fn record(record: &Record<'_>, now: OffsetDateTime) -> Rendered {
     out.extend_from_slice(b",\"last_registered\":\"");
     out.extend_from_slice(timestamp(now).as_bytes());
     out.extend_from_slice(b"\"}");
-    Rendered { reply: out.into(), endpoint_end }
+    Rendered(out.into())
 }
 
 /// A failure's reply: `{"status":"error","error":…,"code":…}`.
@@ -82,7 +97,7 @@ pub fn failure(code: Code, text: &str) -> Vec<u8> {
 }
 
 /// The reply to `list_agents`; `names` come in their order.
-pub fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Arc<[u8]> {
+pub fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Shared {
     let mut out = Vec::with_capacity(40 + 24 * names.len());
     out.extend_from_slice(br#"{"status":"success","agents":["#);
     for (index, name) in names.enumerate() {
@@ -92,7 +107,7 @@ pub fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Arc<[u8]> {
         string(&mut out, name);
     }
     out.extend_from_slice(b"]}");
-    out.into()
+    Shared::from(out.into(), 0)
 }
 
 /// `text` as a JSON string.
@@ -150,7 +165,8 @@ mod tests {
             r#""capabilities":["feature1","feature2"],"metadata":{"version":"1.0.0"},"#,
             r#""last_registered":"2025-07-03T12:34:56.789Z"}"#
         );
-        assert_eq!(std::str::from_utf8(rendered.reply()), Ok(expected));
+        assert_eq!(std::str::from_utf8(&rendered.reply()), Ok(expected));
+        assert_eq!(rendered.name(), b"MyAgent");
         assert_eq!(rendered.endpoint(), br#""host":"localhost","port":5000"#);
         assert_eq!(rendered.record_length(), expected.len() - r#""status":"success","#.len());
     }

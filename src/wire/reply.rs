@@ -2,10 +2,10 @@
 //! that HTTP can pick a status without reading the bytes again. Knows nothing of requests.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use super::code::Code;
 use super::render;
+use super::shared::Shared;
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Body {
     /// Rendered for this request.
     Owned(Vec<u8>),
     /// Rendered once, when what it tells was written.
-    Shared(Arc<[u8]>),
+    Shared(Shared),
 }
 
 impl Deref for Body {
