@@ -147,7 +147,12 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate).map_err(at("opening a REP socket"))?;
     let (health_rep, wake_health_rep) =
         Rep::open(&context, "health", 1, &health_gate).map_err(at("opening a REP socket"))?;
-    let wakers = vec![inbox.waker(), wake_rep, wake_health_rep];
+    let close = |gate: &Arc<Gate>| -> Waker {
+        let gate = Arc::clone(gate);
+        Box::new(move || gate.stop_listening())
+    };
+    // Listening ends first: who is let in by then is answered by those who are woken next.
+    let wakers = vec![close(&gate), close(&health_gate), inbox.waker(), wake_rep, wake_health_rep];
     let ports = vec![(gate, our_lanes), (health_gate, our_health_lanes)];
     Ok(Opened { context, inbox, ports, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines })
 }

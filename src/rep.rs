@@ -38,6 +38,7 @@ pub enum Asked<'a> {
 /// A bound REP socket, before its loop runs.
 pub struct Rep {
     socket: Socket,
+    gate: Arc<Gate>,
 }
 
 impl Rep {
@@ -68,7 +69,7 @@ impl Rep {
                 log::error!("the ZMQ loop could not be woken to stop: {error}");
             }
         });
-        Ok((Rep { socket }, waker))
+        Ok((Rep { socket, gate: Arc::clone(gate) }, waker))
     }
 
     /// Answers requests until `stop` begins, then those that have come already.
@@ -91,7 +92,8 @@ impl Rep {
         let mut request = Message::new();
         while Instant::now() < end {
             match self.socket.poll(zmq::POLLIN, QUIET.as_millis() as i64) {
-                Ok(0) => return Ok(()),
+                // Who has connected and not spoken yet may be about to.
+                Ok(0) if self.gate.is_quiet() => return Ok(()),
                 Ok(_) => {}
                 Err(zmq::Error::EINTR) => continue,
                 Err(error) => return Err(error.into()),

@@ -49,12 +49,15 @@ pub(crate) fn allowed_processors(pid: u32) -> String {
 
 /// Processor time of all threads, in user and in system mode.
 pub(crate) fn processor_time(pid: u32) -> Duration {
+    TICK * processor_ticks(pid) as u32
+}
+
+/// The same as /proc counts it.
+pub(crate) fn processor_ticks(pid: u32) -> u64 {
     let stat = read(&format!("/proc/{pid}/stat"));
     // The name before the last parenthesis may hold spaces; user and system time are the 12th and 13th after it.
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u32 =
-        after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
-    TICK * ticks
+    after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
 }
 
 fn read(path: &str) -> String {

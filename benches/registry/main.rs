@@ -55,7 +55,7 @@ fn exit(what: &str, outcome: Result<(), String>) -> ExitCode {
 
 /// Measures what is selected, then prints it: standard output holds the table alone.
 fn run(options: Options) {
-    let before = Usage::now();
+    let before = Usage::now(&[]);
     let mut rows = under_load(&options);
     if options.only.holds("rest") {
         eprintln!("at rest …");

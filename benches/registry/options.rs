@@ -7,7 +7,7 @@ use crate::loads::{Effort, LOADS};
 /// Named figures that are not loads.
 const STILL: [&str; 4] = ["filled", "rest", "start", "executable"];
 
-const DEFAULT: Effort = Effort { rounds: 15, each: Duration::from_millis(500) };
+const DEFAULT: Effort = Effort { rounds: 27, each: Duration::from_millis(300) };
 
 /// Checked options.
 pub(crate) struct Options {

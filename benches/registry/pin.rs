@@ -1,6 +1,6 @@
-//! Keeps everything on one processor for a while. With one request under way at a time nothing runs in parallel
-//! anyway, and where the scheduler puts three threads would otherwise decide the figure: 13,000 or 35,000 a
-//! second were seen on one machine. It uses taskset (util-linux), for threads of other processes too.
+//! Keeps everything on one processor for a while. Else where the scheduler happens to put three threads decides a
+//! figure (13,000 or 35,000 a second were seen, with one connection, on one machine); so, what a request costs all
+//! of them together does. It uses taskset (util-linux), for threads of other processes too.
 
 use std::process::Command;
 

@@ -88,7 +88,6 @@ impl Door {
             let due = self.expire(now);
             if stop.begun() && farewell.is_none() {
                 farewell = Some(now + FAREWELL);
-                self.ports.iter().for_each(|port| port.gate.stop_listening());
             }
             if farewell.is_some_and(|end| self.is_done() || end <= now) {
                 return Ok(());

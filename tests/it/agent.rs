@@ -30,6 +30,15 @@ impl Agent {
         Agent { socket: socket(zmq::REQ, endpoint) }
     }
 
+    /// Under this ZMQ identity, and over one connection: it never comes back by itself, to take it from another.
+    pub(crate) fn connect_as(port: u16, identity: &[u8]) -> Agent {
+        let socket = unconnected(zmq::REQ);
+        socket.set_identity(identity).unwrap();
+        socket.set_reconnect_ivl(-1).unwrap();
+        socket.connect(&format!("tcp://127.0.0.1:{port}")).unwrap();
+        Agent { socket }
+    }
+
     /// One request, one reply of one frame.
     pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Vec<u8> {
         let request = request.as_ref();

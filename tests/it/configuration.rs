@@ -11,6 +11,7 @@ use crate::registry::{Finished, Registry, Start};
 use faults::{Faulty, WRONG_FLAGS, WRONG_TOGETHER, WRONG_VARIABLES};
 
 mod faults;
+mod surroundings;
 
 const HEALTH: &str = r#"{"action":"health"}"#;
 

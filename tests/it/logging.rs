@@ -12,6 +12,7 @@ use crate::registry::{Finished, Registry, Start, free_port};
 use timestamp::Stamped;
 
 mod timestamp;
+mod unread;
 
 const SUCCESS: &[u8] = br#"{"status":"success"}"#;
 
@@ -182,6 +183,22 @@ fn a_thousand_registrations_are_a_hundred_lines_a_second_and_a_count() {
     let (first, last) = (stamps[0].milliseconds, stamps[stamps.len() - 1].milliseconds);
     let seconds_begun = usize::try_from((last - first) / 1000 + 1).expect("a clock that goes forward");
     assert!(lines.len() <= 100 * seconds_begun, "{} lines in {seconds_begun} s", lines.len());
+}
+
+#[test]
+fn what_a_burst_left_unsaid_is_counted_before_the_stop() {
+    const AGENTS: usize = 300;
+    let registry = Registry::start();
+    let dealer = Dealer::connect(registry.port());
+    (0..AGENTS).for_each(|n| dealer.send(&[registration(&format!("agent-{n}"), 5000).as_bytes()]));
+    (0..AGENTS).for_each(|_| assert_eq!(dealer.receive(), SUCCESS));
+    let finished = registry.terminate();
+    let told = finished.stderr.lines().map(|line| match line.contains("agent registered: ") {
+        true => 1,
+        false => count_in(line).unwrap_or(0),
+    });
+    assert_eq!(told.sum::<usize>(), AGENTS, "{finished}");
+    assert!(finished.stderr.trim_end().ends_with("] stopped"), "the last line is what it was\n{finished}");
 }
 
 /// N of `and N more`.

@@ -16,6 +16,7 @@ mod registry;
 // The wire contract.
 mod bad_requests;
 mod clients;
+mod peers;
 mod properties;
 mod protocol;
 
@@ -26,3 +27,4 @@ mod handoff;
 mod http;
 mod logging;
 mod signals;
+mod stop;

@@ -96,6 +96,11 @@ impl Raw {
         self.ahead.drain(..length).collect()
     }
 
+    /// Waits until the other side has said something.
+    pub(crate) fn wait_for_some(&mut self) {
+        self.more("anything");
+    }
+
     fn more(&mut self, wanted: &str) {
         let mut buffer = [0; 65536];
         match self.stream.read(&mut buffer) {

@@ -3,17 +3,23 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, PipeWriter, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::fs::fstat;
+use rustix::fs::{OFlags, fstat};
 use rustix::process::Signal;
 
 use crate::process::{self, DEADLINE};
+use log::Log;
+
+mod log;
 
 /// Flag, its other name, the variable, and what tests use when a test itself names none of the three.
 const DEFAULTS: [(&str, &str, &str, &str); 3] = [
@@ -31,12 +37,13 @@ pub(crate) struct Start {
     env: Vec<(OsString, OsString)>,
     defaults: bool,
     journal: bool,
+    descriptors: Option<u32>,
 }
 
 impl Start {
     /// Ports picked by the system, on 127.0.0.1, unless an argument or a variable says otherwise.
     pub(crate) fn new() -> Start {
-        Start { args: Vec::new(), env: Vec::new(), defaults: true, journal: false }
+        Start { args: Vec::new(), env: Vec::new(), defaults: true, journal: false, descriptors: None }
     }
 
     /// Not one argument that the test itself does not give.
@@ -65,6 +72,12 @@ impl Start {
         self
     }
 
+    /// The system lets it have so many descriptors and no more.
+    pub(crate) fn descriptors(mut self, limit: u32) -> Start {
+        self.descriptors = Some(limit);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub(crate) fn spawn(self) -> Registry {
         let registry = self.spawn_unready();
@@ -86,9 +99,8 @@ impl Start {
         // The command holds our copy of the writing end: without this drop the log would never end.
         drop(command);
         let log = Arc::new(Log::default());
-        let readers =
-            [collect(log_end, &log, Log::line), collect(child.stdout.take().unwrap(), &log, Log::out)];
-        Registry { command: shown, child, ended: None, log, readers: Vec::from(readers) }
+        let readers = vec![log::of_stderr(log_end, &log), log::of_stdout(child.stdout.take().unwrap(), &log)];
+        Registry { command: shown, child, ended: None, log, readers }
     }
 
     /// Runs it to its end: for faults, `--help` and the like.
@@ -97,8 +109,27 @@ impl Start {
         registry.finish(DEADLINE)
     }
 
-    fn command(&self, stderr: &PipeWriter) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_service-registry"));
+    /// Runs it to its end with this as its standard error.
+    pub(crate) fn run_to_end_on(self, stderr: impl Into<OwnedFd>) -> ExitStatus {
+        let stderr = stderr.into();
+        let mut command = self.command(&stderr);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        process::wait(&mut child, DEADLINE).unwrap_or_else(|| {
+            child.kill().unwrap();
+            panic!("still running after {DEADLINE:?}, now ended: {:?}: {command:?}", child.wait().unwrap());
+        })
+    }
+
+    fn program(&self) -> Command {
+        const BINARY: &str = env!("CARGO_BIN_EXE_service-registry");
+        let Some(limit) = self.descriptors else { return Command::new(BINARY) };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!(r#"ulimit -n {limit}; exec "$0" "$@""#), BINARY]);
+        shell
+    }
+
+    fn command(&self, stderr: &impl AsFd) -> Command {
+        let mut command = self.program();
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SERVICE_REGISTRY_") {
                 command.env_remove(name);
@@ -226,6 +257,26 @@ impl Registry {
         }
     }
 
+    /// Nobody reads its log any more, and not one byte more fits into it, until [`read_its_log_again`] or its end.
+    ///
+    /// [`read_its_log_again`]: Registry::read_its_log_again
+    pub(crate) fn fill_its_log(&self) {
+        let path = format!("/proc/{}/fd/2", self.pid());
+        let waiting_for_nothing = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
+        let mut its_end = File::options().write(true).custom_flags(waiting_for_nothing).open(path).unwrap();
+        self.log.hold();
+        its_end.write_all(b"the first of these lines is the last one that is read\n").unwrap();
+        self.wait_until("the log is unread", || self.log.lock().unread);
+        for filler in [&[b'\n'; 4096][..], b"\n"] {
+            let full = (0..).find_map(|_| its_end.write(filler).err()).unwrap();
+            assert_eq!(full.kind(), ErrorKind::WouldBlock, "{full}");
+        }
+    }
+
+    pub(crate) fn read_its_log_again(&self) {
+        self.log.read_on();
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         assert_eq!(self.ended, None, "signalled after its end\n{}", self.evidence());
@@ -238,12 +289,17 @@ impl Registry {
         self.finish(DEADLINE)
     }
 
+    /// Whether it has ended by then.
+    pub(crate) fn ends_within(&mut self, within: Duration) -> bool {
+        self.ended = process::wait(&mut self.child, within);
+        self.ended.is_some()
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(&mut self, deadline: Duration) -> Finished {
-        let Some(status) = process::wait(&mut self.child, deadline) else {
-            panic!("still running after {deadline:?}\n{}", self.evidence());
-        };
-        self.ended = Some(status);
+        assert!(self.ends_within(deadline), "still running after {deadline:?}\n{}", self.evidence());
+        let status = self.ended.unwrap();
+        self.log.read_on();
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
@@ -253,7 +309,7 @@ impl Registry {
 
     /// What a person needs who reads of a failure.
     pub(crate) fn evidence(&self) -> String {
-        let log = shortened(&self.log.lock().lines);
+        let log = log::shortened(&self.log.lock().lines);
         format!("command: {}\npid {}\n--- its log so far\n{log}---", self.command, self.pid())
     }
 }
@@ -275,67 +331,7 @@ impl Drop for Registry {
     }
 }
 
-/// A log as a person can still read it: how it began, and how it went on last.
-fn shortened(lines: &[String]) -> String {
-    const BEGINNING: usize = 20;
-    const END: usize = 100;
-    let left_out = lines.len().saturating_sub(BEGINNING + END);
-    let (beginning, rest) = lines.split_at(lines.len().min(BEGINNING));
-    let gap = (left_out > 0).then(|| format!("… {left_out} lines …"));
-    let shown = beginning.iter().chain(&gap).chain(&rest[left_out..]);
-    shown.map(|line| format!("{line}\n")).collect()
-}
-
 /// A port that was free a moment ago: for the few tests that must know it before the daemon starts.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-#[derive(Default)]
-struct Log {
-    said: Mutex<Said>,
-    news: Condvar,
-}
-
-#[derive(Default)]
-struct Said {
-    lines: Vec<String>,
-    stdout: String,
-    ended: bool,
-}
-
-impl Log {
-    fn lock(&self) -> MutexGuard<'_, Said> {
-        // A test that failed while it held the lock has left nothing half done.
-        self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn line(&self, line: Option<String>) {
-        let mut said = self.lock();
-        match line {
-            Some(line) => said.lines.push(line),
-            None => said.ended = true,
-        }
-        self.news.notify_all();
-    }
-
-    fn out(&self, line: Option<String>) {
-        if let Some(line) = line {
-            self.lock().stdout.push_str(&format!("{line}\n"));
-        }
-    }
-}
-
-fn collect(
-    from: impl Read + Send + 'static,
-    log: &Arc<Log>,
-    take: fn(&Log, Option<String>),
-) -> JoinHandle<()> {
-    let log = Arc::clone(log);
-    thread::spawn(move || {
-        for line in BufReader::new(from).split(b'\n') {
-            take(&log, Some(String::from_utf8_lossy(&line.unwrap()).into_owned()));
-        }
-        take(&log, None);
-    })
 }

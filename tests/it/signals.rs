@@ -17,7 +17,7 @@ use crate::raw::{End, Raw};
 use crate::registry::{Finished, Registry};
 
 /// Long past the second within which it is to stop, and short of the time that silent peers are given.
-const STOPPED: Duration = Duration::from_secs(4);
+pub(crate) const STOPPED: Duration = Duration::from_secs(4);
 
 /// An address of this host on which no other test listens: who finds a port of it taken found this daemon.
 const ADDRESS: &str = "127.0.0.83";
@@ -26,7 +26,7 @@ fn agent(port: u16) -> Agent {
     Agent::connect_to(&format!("tcp://{ADDRESS}:{port}"))
 }
 
-fn assert_stopped(finished: &Finished, signal: &str) {
+pub(crate) fn assert_stopped(finished: &Finished, signal: &str) {
     assert_eq!(finished.status.code(), Some(0), "{finished}");
     let told = |end: &str| finished.stderr.lines().filter(|line| line.ends_with(end)).count();
     assert_eq!((told(&format!("stopping: {signal}")), told("] stopped")), (1, 1), "{finished}");
@@ -79,7 +79,7 @@ fn assert_not_found(reply: &[u8], name: &str) {
 }
 
 /// Lets this happen while the daemon is held by the kernel, and then a TERM: all of it is there before the signal is.
-fn before_a_term(registry: &Registry, what_happens: impl FnOnce()) {
+pub(crate) fn before_a_term(registry: &Registry, what_happens: impl FnOnce()) {
     registry.signal(Signal::STOP);
     what_happens();
     registry.signal(Signal::TERM);
@@ -150,7 +150,7 @@ fn with_a_long_list() -> (Registry, usize) {
     (registry, length)
 }
 
-fn list_read_slowly(registry: &Registry) -> Raw {
+pub(crate) fn list_read_slowly(registry: &Registry) -> Raw {
     let mut connection = Raw::connect(registry.port());
     set_socket_recv_buffer_size(connection.stream(), 128 * 1024).expect("a small receive buffer");
     connection.send(http::post(LIST));

@@ -6,7 +6,7 @@ pub(super) type Faulty<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a 
 const PORTS: &str = "65535";
 
 /// One flag each.
-pub(super) const WRONG_FLAGS: [Faulty; 37] = [
+pub(super) const WRONG_FLAGS: [Faulty; 42] = [
     (&["--port", "65536"], &[], &[&["--port", "\"65536\"", PORTS]]),
     (&["--port", "-1"], &[], &[&["--port", "\"-1\"", PORTS]]),
     (&["--port", "+7100"], &[], &[&["--port", "\"+7100\"", PORTS]]),
@@ -47,6 +47,11 @@ pub(super) const WRONG_FLAGS: [Faulty; 37] = [
     ),
     (&["--log-level", ""], &[], &[&["--log-level", "\"\"", "error, warn, info, debug, trace", "off"]]),
     (&["--colour", "red"], &[], &[&["\"--colour\""], &["\"red\""]]),
+    (&["--foo=bar"], &[], &[&["\"--foo=bar\""]]),
+    (&["--colour=--port", "--port", "0"], &[], &[&["\"--colour=--port\""]]),
+    (&["--=7100"], &[], &[&["\"--=7100\""]]),
+    (&["--version=1"], &[], &[&["\"--version=1\""]]),
+    (&["--help=ports"], &[], &[&["\"--help=ports\""]]),
     (&["-p"], &[], &[&["\"-p\""]]),
     (&["7100"], &[], &[&["\"7100\""]]),
     (&["--port"], &[], &[&["--port", "needs a value"]]),

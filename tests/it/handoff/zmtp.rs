@@ -13,6 +13,13 @@ pub(crate) enum Version {
     V3_1,
 }
 
+impl Version {
+    /// Its handshake goes on after the greeting.
+    fn has_commands(self) -> bool {
+        matches!(self, Version::V3_0 | Version::V3_1)
+    }
+}
+
 pub(crate) const VERSIONS: [Version; 4] = [Version::V1_0, Version::V2_0, Version::V3_0, Version::V3_1];
 
 /// A frame as it was on the wire: for ZMTP 1.0 the header's flags hold MORE only.
@@ -30,19 +37,31 @@ const MORE: u8 = 1;
 const LONG: u8 = 2;
 const COMMAND: u8 = 4;
 
-/// Every byte a REQ peer sends before it needs an answer of the other side.
+/// Every byte an anonymous REQ peer sends before it needs an answer of the other side.
 pub(crate) fn greeting(version: Version) -> Vec<u8> {
+    greeting_as(version, b"")
+}
+
+fn greeting_as(version: Version, identity: &[u8]) -> Vec<u8> {
     let minor = match version {
-        // An anonymous peer: the length of an empty identity, flags included, and its flags.
-        Version::V1_0 => return vec![1, 0],
-        // Revision 1, the socket type, and an empty identity frame.
-        Version::V2_0 => return [&SIGNATURE[..], &[1, SOCKET_TYPE_REQ, 0, 0]].concat(),
+        Version::V1_0 => return frame_1_0(0, identity),
+        // Revision 1, the socket type, and the identity.
+        Version::V2_0 => {
+            return [&SIGNATURE[..], &[1, SOCKET_TYPE_REQ], &frame_2_0(0, identity)].concat();
+        }
         Version::V3_0 => 0,
         Version::V3_1 => 1,
     };
     let mut mechanism = [0; 20];
     mechanism[..4].copy_from_slice(b"NULL");
     [&SIGNATURE[..], &[3, minor], &mechanism, &[0; 32]].concat()
+}
+
+/// What a peer says that waits for nothing: greeting, handshake, and a message of these frames where there are any.
+/// (libzmq takes no message of ZMTP 3.x before it has sent its own half of the handshake.)
+pub(crate) fn blurt(version: Version, frames: &[&[u8]]) -> Vec<u8> {
+    let handshake = if version.has_commands() { frame_2_0(COMMAND, &ready_command(b"")) } else { vec![] };
+    [greeting(version), handshake, message(version, frames)].concat()
 }
 
 /// A connection whose both sides have said who they are.
@@ -53,20 +72,47 @@ pub(crate) struct Peer<S> {
 
 impl<S: Read + Write> Peer<S> {
     /// Greets over a fresh connection, all of the greeting in one write.
-    pub(crate) fn meet(mut stream: S, version: Version) -> Peer<S> {
-        stream.write_all(&greeting(version)).expect("sending the greeting");
-        Peer::greeted(stream, version)
+    pub(crate) fn meet(stream: S, version: Version) -> Peer<S> {
+        Peer::meet_as(stream, version, b"")
+    }
+
+    /// The same under this ZMQ identity.
+    pub(crate) fn meet_as(mut stream: S, version: Version, identity: &[u8]) -> Peer<S> {
+        stream.write_all(&greeting_as(version, identity)).expect("sending the greeting");
+        Peer::greeted_as(stream, version, identity)
     }
 
     /// Goes on where `greeting(version)` has been sent already, in whatever way.
     pub(crate) fn greeted(stream: S, version: Version) -> Peer<S> {
+        Peer::greeted_as(stream, version, b"")
+    }
+
+    fn greeted_as(stream: S, version: Version, identity: &[u8]) -> Peer<S> {
         let mut peer = Peer { stream, version };
-        match version {
-            Version::V1_0 => peer.expect_greeting_1_0(),
-            Version::V2_0 => peer.expect_greeting_2_0(),
-            Version::V3_0 | Version::V3_1 => peer.shake_hands_3_x(),
+        peer.expect_greeting();
+        if version.has_commands() {
+            peer.send_frame(COMMAND, &ready_command(identity));
+            peer.expect_ready();
         }
         peer
+    }
+
+    /// Goes on where [`blurt`] has been sent already.
+    pub(crate) fn blurted(stream: S, version: Version) -> Peer<S> {
+        let mut peer = Peer { stream, version };
+        peer.expect_greeting();
+        if version.has_commands() {
+            peer.expect_ready();
+        }
+        peer
+    }
+
+    fn expect_greeting(&mut self) {
+        match self.version {
+            Version::V1_0 => self.expect_greeting_1_0(),
+            Version::V2_0 => self.expect_greeting_2_0(),
+            Version::V3_0 | Version::V3_1 => self.expect_greeting_3_x(),
+        }
     }
 
     fn expect_greeting_1_0(&mut self) {
@@ -84,12 +130,14 @@ impl<S: Read + Write> Peer<S> {
         assert_eq!(identity, Frame { more: false, command: false, body: vec![] }, "the identity frame");
     }
 
-    fn shake_hands_3_x(&mut self) {
+    fn expect_greeting_3_x(&mut self) {
         let head = self.bytes(64);
         assert_eq!((head[0], head[9]), (0xFF, 0x7F), "signature in {head:02x?}");
         assert_eq!(head[10], 3, "major version in {head:02x?}");
         assert_eq!(&head[12..17], b"NULL\0", "mechanism in {head:02x?}");
-        self.send_frame(COMMAND, &ready_command());
+    }
+
+    fn expect_ready(&mut self) {
         let ready = self.frame();
         assert!(ready.command && ready.body.starts_with(b"\x05READY"), "a READY command, not {ready:02x?}");
         let socket_type = b"\x0bSocket-Type\0\0\0\x03REP";
@@ -107,8 +155,12 @@ impl<S: Read + Write> Peer<S> {
 
     /// An empty delimiter frame and the request, as one write.
     pub(crate) fn send_request(&mut self, request: &[u8]) {
-        let bytes = [self.encoded(MORE, b""), self.encoded(0, request)].concat();
-        self.stream.write_all(&bytes).expect("sending a request");
+        self.send(&[b"", request]);
+    }
+
+    /// A message of these frames and no others, as one write.
+    pub(crate) fn send(&mut self, frames: &[&[u8]]) {
+        self.stream.write_all(&message(self.version, frames)).expect("sending a message");
     }
 
     /// Reads the delimiter and the reply's one frame.
@@ -128,15 +180,7 @@ impl<S: Read + Write> Peer<S> {
     }
 
     fn send_frame(&mut self, flags: u8, body: &[u8]) {
-        let bytes = self.encoded(flags, body);
-        self.stream.write_all(&bytes).expect("sending a frame");
-    }
-
-    fn encoded(&self, flags: u8, body: &[u8]) -> Vec<u8> {
-        match self.version {
-            Version::V1_0 => frame_1_0(flags, body),
-            _ => frame_2_0(flags, body),
-        }
+        self.stream.write_all(&encoded(self.version, flags, body)).expect("sending a frame");
     }
 
     fn frame(&mut self) -> Frame {
@@ -197,14 +241,27 @@ impl<S: Read + Write> Peer<S> {
     }
 }
 
-fn ready_command() -> Vec<u8> {
-    [&b"\x05READY"[..], &property("Socket-Type", b"REQ"), &property("Identity", b"")].concat()
+fn ready_command(identity: &[u8]) -> Vec<u8> {
+    [&b"\x05READY"[..], &property("Socket-Type", b"REQ"), &property("Identity", identity)].concat()
 }
 
 fn property(name: &str, value: &[u8]) -> Vec<u8> {
     let name_length = [u8::try_from(name.len()).expect("a short name")];
     let value_length = u32::try_from(value.len()).expect("a short value").to_be_bytes();
     [&name_length[..], name.as_bytes(), &value_length, value].concat()
+}
+
+fn message(version: Version, frames: &[&[u8]]) -> Vec<u8> {
+    let Some((last, others)) = frames.split_last() else { return vec![] };
+    let others = others.iter().flat_map(|body| encoded(version, MORE, body));
+    others.chain(encoded(version, 0, last)).collect()
+}
+
+fn encoded(version: Version, flags: u8, body: &[u8]) -> Vec<u8> {
+    match version {
+        Version::V1_0 => frame_1_0(flags, body),
+        _ => frame_2_0(flags, body),
+    }
 }
 
 fn frame_1_0(flags: u8, body: &[u8]) -> Vec<u8> {

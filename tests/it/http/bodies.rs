@@ -249,6 +249,32 @@ fn a_body_that_nobody_reads_is_not_taken_for_the_next_request() {
 }
 
 #[test]
+fn who_is_refused_before_he_has_sent_his_body_reads_the_refusal_all_the_same() {
+    let registry = Registry::start();
+    let json = "Content-Type: application/json\r\n";
+    let rows = [
+        ("POST /", json, 411, "length_required"),
+        ("POST /nowhere", json, 404, "not_found"),
+        ("POST /", "Content-Type: text/plain\r\n", 415, "unsupported_media_type"),
+        ("PUT /", json, 405, "method_not_allowed"),
+        ("POST /health", json, 405, "method_not_allowed"),
+        ("POST /", "Content-Type: application/json\r\nOrigin: null\r\n", 403, "forbidden"),
+    ];
+    for (first_words, headers, status, code) in rows.repeat(5) {
+        // Without a length, so that the answer is there before the body is.
+        let head = format!("{first_words} HTTP/1.1\r\nHost: registry\r\n{headers}\r\n");
+        let mut connection = Raw::connect(registry.port());
+        connection.send(&head);
+        connection.wait_for_some();
+        for _ in 0..5 {
+            connection.send(list_of_length(4096));
+        }
+        assert_refused(&last_answer(&mut connection, head.as_bytes()), status, code, head.as_bytes());
+    }
+    assert_unchanged(&registry);
+}
+
+#[test]
 fn no_body_is_no_request() {
     let registry = Registry::start();
     for _ in 0..8 {

@@ -192,3 +192,24 @@ fn odd_targets_and_methods_are_refused_and_break_nothing() {
     }
     assert_unchanged(&registry);
 }
+
+#[test]
+fn a_path_begins_behind_the_authority_and_nowhere_else() {
+    let registry = Registry::start();
+    for (port, of_root, code) in
+        [(registry.port(), 405, "method_not_allowed"), (registry.health_port(), 404, "not_found")]
+    {
+        for target in
+            ["http://x?a=/health", "http://x?/health", "HTTP://x:7100?/livez", "http://x", "http://x/"]
+        {
+            let bytes = request("GET", target);
+            assert_refused(&ask(port, &bytes), of_root, code, bytes.as_bytes());
+        }
+        for target in ["http://x/health", "http://x/health?a=/nowhere", "HTTP://x:7100/livez"] {
+            assert_eq!(ask(port, request("GET", target)).status, 200, "{target}");
+        }
+    }
+    // What follows the question mark there is a query, so this is the API.
+    let bytes = post(LIST).replacen("POST / ", "POST http://x?a=/nowhere ", 1);
+    assert_eq!(ask(registry.port(), bytes).body, NOBODY);
+}
