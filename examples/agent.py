@@ -5,7 +5,10 @@ import argparse
 import json
 import sys
 
-import zmq
+try:
+    import zmq
+except ImportError:
+    sys.exit("agent.py needs pyzmq (pip install pyzmq, in a virtual environment)")
 
 
 class RegistryError(Exception):
@@ -29,6 +32,8 @@ class Registry:
             raise RegistryError(f"no registry answers at {self.address}")
         if reply["status"] == "error":
             raise RegistryError(f"{action}: {reply['error']} ({reply['code']})")
+        if reply["status"] != "success":
+            raise RegistryError(f"{self.address} is not the registry port; is it the health port?")
         return reply
 
     def try_once(self, request):
@@ -41,10 +46,10 @@ class Registry:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--registry", default="tcp://localhost:7100", help="its address (%(default)s)")
+    parser.add_argument("--registry", default="tcp://localhost:7100", help="the registry's address (%(default)s)")
     parser.add_argument("--name", default="MyAgent", help="register under this name (%(default)s)")
     parser.add_argument("--host", default="localhost", help="the host this agent is reached at (%(default)s)")
-    parser.add_argument("--port", type=int, default=5000, help="and the port (%(default)s)")
+    parser.add_argument("--port", type=int, default=5000, help="the port this agent is reached at (%(default)s)")
     parser.add_argument("--find", help="look this agent up; without it, the agent finds itself")
     parser.add_argument("--timeout", type=float, default=2, help="seconds to wait for a reply (%(default)s)")
     parser.add_argument("--tries", type=int, default=5, help="how often to ask before giving up (%(default)s)")
@@ -56,7 +61,8 @@ def main():
         print(f"registered {options.name}")
         wanted = options.find or options.name
         found = registry.ask("get_agent_endpoint", agent_name=wanted)
-        print(f"found {wanted} at tcp://{found['host']}:{found['port']}")
+        host = f"[{found['host']}]" if ":" in found["host"] else found["host"]
+        print(f"found {wanted} at tcp://{host}:{found['port']}")
         print("all agents:", ", ".join(registry.ask("list_agents")["agents"]))
     except (RegistryError, zmq.ZMQError) as error:
         sys.exit(f"agent.py: {error}")

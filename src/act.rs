@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::announcer::{Announcer, Reminder};
 use crate::health::Health;
 
+use crate::quote;
 use crate::record::{MAX_RECORD, Record};
 use crate::store::{Store, StoreError};
 use crate::wire::code::Code;
@@ -79,15 +80,15 @@ impl Registry {
     }
 
     fn announce(&self, record: &Record<'_>, old: Option<&Rendered>, new: &Rendered) {
-        let name = record.agent_id.escape_debug();
+        let name = || quote::name(&record.agent_id);
         let place = || endpoint(&record.host, u64::from(record.port));
         match old {
-            None => self.announcer.info(|| format!("agent registered: {name} at {}", place())),
+            None => self.announcer.info(|| format!("agent registered: {} at {}", name(), place())),
             Some(old) if old.endpoint() != new.endpoint() => {
                 self.announcer
-                    .info(|| format!("agent moved: {name} from {} to {}", endpoint_of(old), place()));
+                    .info(|| format!("agent moved: {} from {} to {}", name(), endpoint_of(old), place()));
             }
-            Some(_) => log::debug!("agent registered again: {name} at {}", place()),
+            Some(_) => log::debug!("agent registered again: {} at {}", name(), place()),
         }
     }
 }

@@ -105,8 +105,8 @@ impl Checked<'_> {
         let health = self.last(&raw.health_port, need, port).unwrap_or(8100);
         // Where one of them is wrong its default stands in, and says nothing; 0 becomes two ports.
         if registry == health && registry != 0 && self.faults.len() == faults {
-            let both = format!("--port and --health-port must differ, but both are {registry}");
-            self.faults.push(Fault(both));
+            let (one, other) = (named(&raw.port, "--port"), named(&raw.health_port, "--health-port"));
+            self.faults.push(Fault(format!("{one} and {other} must differ, but both are {registry}")));
         }
         (registry, health)
     }
@@ -125,6 +125,11 @@ impl Checked<'_> {
         }
         values
     }
+}
+
+/// The flag or variable that a value came from.
+fn named(given: &[Given], flag: &str) -> String {
+    given.last().map_or_else(|| format!("{flag} (by default)"), |given| given.name.to_owned())
 }
 
 fn refused(name: &str, need: &str, was: &str) -> Fault {

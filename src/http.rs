@@ -32,10 +32,9 @@ pub fn example(url: &str) -> String {
 /// Answers `server`'s requests for ever.
 pub fn serve(server: &Server, routes: &Routes) -> ! {
     loop {
-        match server.recv() {
-            Ok(request) => one(request, routes),
-            // Its listener is closed once it has its lanes (door/lanes.rs); that is told here, once.
-            Err(error) => log::debug!("HTTP takes no more lanes: {error}"),
+        // Once it is an error: tiny_http tells that its listener was shut down, after the last lane (door/lanes.rs).
+        if let Ok(request) = server.recv() {
+            one(request, routes);
         }
     }
 }
@@ -90,8 +89,8 @@ impl Routes {
     fn answer(&self, request: &mut Request) -> Answer {
         let path = request.url().split('?').next().unwrap_or_default().to_owned();
         if self.api.is_some() && (has(request, "Origin") || has(request, "Sec-Fetch-Site")) {
-            let text =
-                "requests from browsers (with an Origin or Sec-Fetch-Site header) are refused on this port";
+            let text = "requests from browsers (with an Origin or Sec-Fetch-Site header) are refused on this port; \
+                        the health port answers them at /health";
             return Answer::failure(Code::Forbidden, text);
         }
         let get = matches!(request.method(), Method::Get | Method::Head);
@@ -114,10 +113,8 @@ impl Routes {
     fn unknown(&self, path: &str) -> String {
         let requests =
             if self.api.is_some() { "POST /".into() } else { format!("POST {}", self.registry_url) };
-        format!(
-            "Unknown path {}: {requests} takes requests; GET /health, /livez and /readyz tell the health",
-            shown(path)
-        )
+        let path = shown(path);
+        format!("Unknown path {path}. Here: GET /health, /livez and /readyz. Requests go to {requests}")
     }
 }
 
@@ -125,9 +122,10 @@ fn post(request: &mut Request, act: &Act) -> Answer {
     let content_type = header(request, "Content-Type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        let given =
-            if content_type.is_empty() { "nothing".into() } else { format!("\"{}\"", shown(&content_type)) };
-        let text = format!("Content-Type must be application/json, not {given}");
+        let text = match content_type.as_str() {
+            "" => "Content-Type is missing; it must be application/json".into(),
+            other => format!("Content-Type must be application/json, not \"{}\"", shown(other)),
+        };
         return Answer::failure(Code::UnsupportedMediaType, &text);
     }
     let Some(length) = request.body_length() else {

@@ -257,7 +257,10 @@ fn place(listeners: &[TcpListener]) -> io::Result<(u16, String)> {
 fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(1),
+        Err(error) => {
+            complain(&format!("standard output could not be written: {error}"));
+            ExitCode::from(1)
+        }
     }
 }
 

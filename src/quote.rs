@@ -16,6 +16,14 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// An agent's name for a log line: as it is, or in quotes where it could pass for more than a name.
+pub fn name(name: &str) -> String {
+    if name.contains(|c: char| c.is_whitespace() || c == '"') {
+        return format!("{name:?}");
+    }
+    name.escape_debug().to_string()
+}
+
 /// A number of bytes in the largest unit that tells it exactly: `256 MiB`.
 pub fn size(bytes: u64) -> String {
     let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
@@ -26,6 +34,18 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_passes_for_nothing_else() {
+        for (given, logged) in [
+            ("Agent-1", "Agent-1"),
+            ("T at h:1", "\"T at h:1\""),
+            (" ", "\" \""),
+            ("a\u{2028}", "\"a\\u{2028}\""),
+        ] {
+            assert_eq!(name(given), logged);
+        }
+    }
 
     #[test]
     fn a_size_is_exact() {

@@ -44,7 +44,7 @@ impl Rule {
         match self {
             Rule::Name => "a string of 1 to 255 bytes without control characters",
             Rule::Host => "a string of 1 to 255 bytes without white space or control characters",
-            Rule::Type => "a string of 1 to 255 bytes",
+            Rule::Type => "a string of 1 to 255 bytes or null",
         }
     }
 

@@ -10,16 +10,16 @@ Options, each with its environment variable and default (a flag wins over a vari
   --port PORT          SERVICE_REGISTRY_PORT         7100     agents, by ZMQ and by HTTP POST; 0: the system picks
   --health-port PORT   SERVICE_REGISTRY_HEALTH_PORT  8100     health checks, by HTTP and by ZMQ; 0: the system picks
                        (--health-check-port is the same flag)
-  --bind ADDRESS       SERVICE_REGISTRY_BIND         ::       where to listen; may be repeated (in the variable:
-                       commas). The default is every address of the host, IPv6 and IPv4
+  --bind ADDRESS       SERVICE_REGISTRY_BIND         ::       where to listen; may be repeated (in the variable,
+                       commas part addresses). The default is every address of the host, IPv6 and IPv4
   --backend NAME       SERVICE_REGISTRY_BACKEND      memory   where records live: memory
   --max-bytes SIZE     SERVICE_REGISTRY_MAX_BYTES    256MiB   the most that names and records may take, from
                        1KiB to 1TiB
   --log-level LEVEL    SERVICE_REGISTRY_LOG          info     error, warn, info, debug, trace or off
 
-  --check-config       check flags and variables, say every fault, and end
-  -V, --version        print the version and end
-  -h, --help           print this and end
+  --check-config       check flags and variables, report every fault, and exit
+  -V, --version        print the version and exit
+  -h, --help           print this and exit
 
 Exit codes: 0 stopped by TERM or INT; 1 it could not run (a port in use, for one) or a second signal cut its end
 short; 2 wrong flags or variables.

@@ -40,7 +40,7 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
     let mut raw = Raw {
         help: source.arguments.contains(["-h", "--help"]),
         version: source.arguments.contains(["-V", "--version"]),
-        check: source.arguments.contains("--check-config"),
+        check: source.switch("--check-config"),
         port: source.one(&["--port"], "SERVICE_REGISTRY_PORT"),
         health_port: source.one(&["--health-port", "--health-check-port"], "SERVICE_REGISTRY_HEALTH_PORT"),
         bind: source.many(&["--bind"], "SERVICE_REGISTRY_BIND"),
@@ -79,6 +79,13 @@ struct Source<F> {
 }
 
 impl<F: Fn(&str) -> Option<OsString>> Source<F> {
+    /// A flag without a value; given again it says the same.
+    fn switch(&mut self, flag: &'static str) -> bool {
+        let given = self.arguments.contains(flag);
+        while self.arguments.contains(flag) {}
+        given
+    }
+
     fn one(&mut self, flags: &[&'static str], variable: &'static str) -> Vec<Given> {
         let given = self.flags(flags);
         if given.len() > 1 {

@@ -86,10 +86,10 @@ impl Connection {
     /// What it was doing, for the log line when its deadline has passed.
     pub(super) fn doing(&self) -> &'static str {
         match self.phase {
-            Phase::Request { .. } => "its request was not whole in time",
-            Phase::Waiting { .. } => "its answer was not ready in time",
-            Phase::Answer { .. } => "it did not read its answer in time",
-            Phase::Lingering { .. } => "it did not close after its answer",
+            Phase::Request { .. } => "its HTTP request was not whole after 10 s",
+            Phase::Waiting { .. } => "its answer was not ready after 10 s",
+            Phase::Answer { .. } => "it did not read its answer within 10 s",
+            Phase::Lingering { .. } => "it did not close within 1 s of its answer",
         }
     }
 

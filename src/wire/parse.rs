@@ -130,9 +130,9 @@ fn capabilities<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, Fault> {
     let Some(raw) = members.given(Field::Capabilities) else { return Ok(Cow::Borrowed("[]")) };
     let items: Vec<&RawValue> =
         serde_json::from_str(raw.get()).map_err(|_| wrong("capabilities", NEED, raw))?;
-    match items.iter().find(|item| !item.get().starts_with('"')) {
-        Some(item) => Err(wrong("capabilities", NEED, item)),
-        None => Ok(Cow::Owned(scan::compact(raw.get()))),
+    match items.iter().all(|item| item.get().starts_with('"')) {
+        false => Err(wrong("capabilities", NEED, raw)),
+        true => Ok(Cow::Owned(scan::compact(raw.get()))),
     }
 }
 

@@ -272,8 +272,8 @@ fn names_in_the_log_are_readable_and_escaped() {
     let finished = registry.terminate();
     let said = said_since_ready(&finished);
     assert_eq!(said.len(), 3, "{finished}");
-    assert_eq!(said[0], "agent registered: Zürich 東京 at 10.0.0.1:1");
-    assert_eq!(said[1], r"agent registered: tab\u{2028}\u{202e}bat at 10.0.0.1:1");
+    assert_eq!(said[0], "agent registered: \"Zürich 東京\" at 10.0.0.1:1");
+    assert_eq!(said[1], "agent registered: \"tab\\u{2028}\\u{202e}bat\" at 10.0.0.1:1");
     assert!(!said.iter().any(|line| disguised(line)), "{finished}");
 }
 

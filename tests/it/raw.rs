@@ -98,7 +98,9 @@ impl Raw {
 
     /// Waits until the other side has said something.
     pub(crate) fn wait_for_some(&mut self) {
-        self.more("anything");
+        while self.ahead.is_empty() {
+            self.more("anything");
+        }
     }
 
     fn more(&mut self, wanted: &str) {
@@ -106,6 +108,7 @@ impl Raw {
         match self.stream.read(&mut buffer) {
             Ok(0) => panic!("closed before {wanted} after {}", shown(&self.ahead)),
             Ok(n) => self.ahead.extend_from_slice(&buffer[..n]),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => panic!("{e} before {wanted} after {}", shown(&self.ahead)),
         }
     }
@@ -117,6 +120,7 @@ impl Raw {
             match self.stream.read(&mut buffer) {
                 Ok(0) => break End::Fin,
                 Ok(n) => self.ahead.extend_from_slice(&buffer[..n]),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::ConnectionReset => break End::Reset,
                 Err(e) => panic!("{e} while waiting for the end after {}", shown(&self.ahead)),
             }

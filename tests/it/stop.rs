@@ -32,7 +32,7 @@ fn ask_for_the_list(peer: &mut Peer<&TcpStream>) {
 }
 
 #[test]
-fn three_thousand_hups_under_load_end_nothing() {
+fn thousands_of_hups_under_load_end_nothing() {
     let registry = Registry::start();
     let port = registry.port();
     let over = AtomicBool::new(false);
@@ -50,13 +50,16 @@ fn three_thousand_hups_under_load_end_nothing() {
         }
         let connection = Raw::connect(port);
         let mut peer = Peer::meet(connection.stream(), Version::V3_1);
-        for _ in 0..3000 {
-            registry.signal(Signal::HUP);
+        // In bursts: a signal does harm only in the instant before the daemon waits for nothing.
+        for _ in 0..300 {
+            (0..1000).for_each(|_| registry.signal(Signal::HUP));
             ask_for_the_list(&mut peer);
         }
     });
     registry.wait_for_log(|line| line.contains("SIGHUP"));
-    assert_stopped(&registry.terminate(), "SIGTERM");
+    let finished = registry.terminate();
+    let last_lines: Vec<&str> = finished.stderr.lines().rev().take(10).collect();
+    assert_eq!(finished.status.code(), Some(0), "{}, {last_lines:#?}", finished.command);
 }
 
 #[test]
@@ -82,61 +85,68 @@ fn hups_during_the_stop_change_nothing_of_it() {
     assert_stopped(&registry.finish(DEADLINE), "SIGTERM");
 }
 
-#[test]
-fn http_clients_in_the_queue_at_the_stop_are_answered() {
-    let mut registry = Registry::start();
-    let (post, get) = (http::post(LIST), http::request("GET", "/health"));
-    let asked = [(registry.port(), &post), (registry.port(), &get), (registry.health_port(), &get)];
-    let mut waiting: Vec<(Raw, &String)> = Vec::new();
-    before_a_term(&registry, || {
-        for (port, request) in asked.repeat(100) {
-            let mut connection = Raw::connect(port);
-            connection.send(request);
-            waiting.push((connection, request));
-        }
-    });
-    for (connection, request) in &mut waiting {
-        let answer = http::last_answer(connection, request.as_bytes());
-        assert_eq!(answer.status, 200, "{answer:?}\n{}", registry.evidence());
-    }
-    assert_stopped(&registry.finish(STOPPED), "SIGTERM");
+/// A connection that has said this when the stop begins, and in which version of ZMTP if it isn't HTTP.
+struct Waiting {
+    connection: Raw,
+    said: Vec<u8>,
+    version: Option<Version>,
 }
 
-/// Of the versions whose peers need no word of the other side before they ask.
-#[test]
-fn zmq_requests_in_the_queue_at_the_stop_are_answered() {
-    let mut registry = Registry::start();
-    let versions = [Version::V1_0, Version::V2_0].repeat(10);
-    let mut connections: Vec<Raw> = Vec::new();
-    before_a_term(&registry, || connections = in_the_queue(&registry, &versions, &[b"", LIST.as_bytes()]));
-    for (connection, version) in connections.iter().zip(versions) {
-        let mut peer = Peer::blurted(connection.stream(), version);
-        let reply = peer.reply();
+impl Waiting {
+    fn connect(port: u16, said: impl Into<Vec<u8>>, version: Option<Version>) -> Waiting {
+        let (mut connection, said) = (Raw::connect(port), said.into());
+        connection.send(&said);
+        Waiting { connection, said, version }
+    }
+
+    fn assert_answered(&mut self, registry: &Registry) {
+        let Some(version) = self.version else {
+            let answer = http::last_answer(&mut self.connection, &self.said);
+            assert_eq!(answer.status, 200, "{answer:?}\n{}", registry.evidence());
+            return;
+        };
+        let reply = Peer::blurted(self.connection.stream(), version).reply();
         assert_eq!(reply, NOBODY, "{version:?}: {}\n{}", shown(&reply), registry.evidence());
     }
-    assert_stopped(&registry.finish(STOPPED), "SIGTERM");
-}
-
-/// Connections that have said so much already.
-fn in_the_queue(registry: &Registry, versions: &[Version], frames: &[&[u8]]) -> Vec<Raw> {
-    let say = |version: &Version| {
-        let mut connection = Raw::connect(registry.port());
-        connection.send(zmtp::blurt(*version, frames));
-        connection
-    };
-    versions.iter().map(say).collect()
 }
 
 #[test]
-fn zmq_peers_in_the_queue_at_the_stop_may_still_ask() {
+fn whole_requests_in_the_queue_at_the_stop_are_answered() {
     let mut registry = Registry::start();
-    let versions = [Version::V3_0, Version::V3_1].repeat(10);
-    let mut connections: Vec<Raw> = Vec::new();
-    before_a_term(&registry, || connections = in_the_queue(&registry, &versions, &[]));
-    thread::scope(|scope| {
-        for (connection, version) in connections.iter().zip(versions) {
-            scope.spawn(move || ask_for_the_list(&mut Peer::blurted(connection.stream(), version)));
+    let (port, health_port) = (registry.port(), registry.health_port());
+    let mut waiting = Vec::new();
+    before_a_term(&registry, || {
+        for _ in 0..50 {
+            waiting.push(Waiting::connect(port, http::post(LIST), None));
+            waiting.push(Waiting::connect(port, http::request("GET", "/health"), None));
+            waiting.push(Waiting::connect(health_port, http::request("GET", "/health"), None));
+            // The versions whose peers need no word of the other side before they ask.
+            for version in [Version::V1_0, Version::V2_0] {
+                let said = zmtp::blurt(version, &[b"", LIST.as_bytes()]);
+                waiting.push(Waiting::connect(port, said, Some(version)));
+            }
         }
     });
+    waiting.iter_mut().for_each(|connection| connection.assert_answered(&registry));
+    assert_stopped(&registry.finish(STOPPED), "SIGTERM");
+}
+
+/// These ask only after the daemon's half of the handshake, as libzmq's own do: none of their requests is there when the
+/// stop begins, and whether one still comes in time is theirs to hurry. They are not turned away, though.
+#[test]
+fn zmq_peers_in_the_queue_at_the_stop_are_let_in() {
+    let mut registry = Registry::start();
+    let port = registry.port();
+    let mut waiting = Vec::new();
+    before_a_term(&registry, || {
+        for version in [Version::V3_0, Version::V3_1].repeat(50) {
+            let mut connection = Raw::connect(port);
+            connection.send(zmtp::blurt(version, &[]));
+            waiting.push((connection, version));
+        }
+    });
+    for (connection, version) in &waiting {
+        Peer::blurted(connection.stream(), *version);
+    }
     assert_stopped(&registry.finish(STOPPED), "SIGTERM");
 }

@@ -112,7 +112,7 @@ pub(super) const WRONG_TOGETHER: [Faulty; 7] = [
     (
         &["--health-port", "7171"],
         &[("SERVICE_REGISTRY_PORT", "7171")],
-        &[&["--port", "--health-port", "7171"]],
+        &[&["SERVICE_REGISTRY_PORT", "--health-port", "7171"]],
     ),
     // A port that is no number is not equal to another one.
     (&["--port", "abc", "--health-port", "7100"], &[], &[&["--port", "\"abc\"", PORTS]]),

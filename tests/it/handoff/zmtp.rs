@@ -2,7 +2,7 @@
 //! so that the daemon meets peers other than this build's libzmq. It speaks over any stream and knows nothing of the
 //! daemon or of JSON. What it gets and did not expect is a panic that shows the bytes.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
 /// Which ZMTP a peer speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,6 +228,7 @@ impl<S: Read + Write> Peer<S> {
                     self.version
                 ),
                 Ok(got) => filled += got,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     panic!(
                         "{error} after {:02x?}, of {count} bytes awaited ({:?})",
