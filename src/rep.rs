@@ -65,8 +65,10 @@ impl Rep {
         bell.connect(&control)?;
         // A blocking recv wakes for a message only, so the stop is one; whatever is answered to it is dropped.
         let waker = Box::new(move || {
-            if let Err(error) = bell.send(&b""[..], DONTWAIT) {
-                log::error!("the ZMQ loop could not be woken to stop: {error}");
+            match bell.send(&b""[..], DONTWAIT) {
+                // A loop that saw the stop behind a request of its own has ended by now: nobody is left to wake.
+                Ok(()) | Err(zmq::Error::EAGAIN) => {}
+                Err(error) => log::error!("the ZMQ loop could not be woken to stop: {error}"),
             }
         });
         Ok((Rep { socket, gate: Arc::clone(gate) }, waker))

@@ -186,16 +186,16 @@ impl Lane {
     fn receive(&mut self) -> io::Result<Option<Answered>> {
         loop {
             let Some(work) = &mut self.work else { return self.idle() };
+            if work.is_done()? {
+                let work = self.work.take();
+                return Ok(work.map(|work| Answered { token: work.ask.token, answer: Some(work.answer) }));
+            }
             let start = work.answer.len();
             work.answer.resize(start + work.wanted(), 0);
             let received = self.stream.read(&mut work.answer[start..]);
             work.answer.truncate(start + received.as_ref().map_or(0, |&count| count));
             match received {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) if work.whole()? && work.sent == work.ask.request.len() => {
-                    let work = self.work.take();
-                    return Ok(work.map(|work| Answered { token: work.ask.token, answer: Some(work.answer) }));
-                }
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -221,14 +221,16 @@ impl Work {
         self.length.map_or(4096, |length| length - self.answer.len()).clamp(1, CHUNK)
     }
 
-    fn whole(&mut self) -> io::Result<bool> {
+    /// Whether the answer is whole, and the request as well: a server may answer what it has not read to its end.
+    fn is_done(&mut self) -> io::Result<bool> {
         if self.length.is_none() {
             self.length = answer_length(&self.answer, self.ask.is_head)?;
             if let Some(length) = self.length {
                 self.answer.reserve_exact(length.saturating_sub(self.answer.len()));
             }
         }
-        Ok(self.length.is_some_and(|length| self.answer.len() >= length))
+        let whole = self.length.is_some_and(|length| self.answer.len() >= length);
+        Ok(whole && self.sent == self.ask.request.len())
     }
 }
 

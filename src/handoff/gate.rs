@@ -105,7 +105,12 @@ impl Gate {
             let Some((_, visitor)) = state.silent.remove(&data) else { return Ok(None) };
             // Should it fail, the next event of it finds nobody, above.
             let _ = epoll::delete(&self.epoll, &visitor.stream);
-            return Ok(self.sort(&mut state, visitor));
+            let sorted = self.sort(&mut state, visitor);
+            if state.is_quiet() {
+                // The door waits for this at the stop, and need not wait longer.
+                (self.notify)(Notice::Deadline);
+            }
+            return Ok(sorted);
         }
         let Some(listener) = state.listeners.get(data as usize) else { return Ok(None) };
         match accept(listener) {
@@ -199,9 +204,9 @@ impl Gate {
         }
     }
 
-    /// Whether every connection that came has spoken.
+    /// Whether nobody can come any more, and everybody who came has spoken.
     pub fn is_quiet(&self) -> bool {
-        self.state().silent.is_empty()
+        self.state().is_quiet()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -217,6 +222,10 @@ fn accept(listener: &TcpListener) -> Result<Visitor, Errno> {
 }
 
 impl State {
+    fn is_quiet(&self) -> bool {
+        self.listeners.is_empty() && self.silent.is_empty()
+    }
+
     fn listen(&self, epoll: BorrowedFd<'_>) -> Result<(), Errno> {
         for (index, listener) in self.listeners.iter().enumerate() {
             match epoll::add(epoll, listener, EventData::new_u64(index as u64), EventFlags::IN) {

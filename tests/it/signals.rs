@@ -150,7 +150,7 @@ fn with_a_long_list() -> (Registry, usize) {
     (registry, length)
 }
 
-pub(crate) fn list_read_slowly(registry: &Registry) -> Raw {
+fn list_read_slowly(registry: &Registry) -> Raw {
     let mut connection = Raw::connect(registry.port());
     set_socket_recv_buffer_size(connection.stream(), 128 * 1024).expect("a small receive buffer");
     connection.send(http::post(LIST));
