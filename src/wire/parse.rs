@@ -314,3 +314,59 @@ fn object<'a>(json: &'a str, what: &str) -> Result<Members<'a>, Fault> {
         invalid(format!("{what} is not JSON: {error}"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(bytes: &[u8]) -> String {
+        request(bytes).expect_err("a fault").text
+    }
+
+    #[test]
+    fn what_needs_no_copy_is_borrowed() {
+        let name = |bytes| match request(bytes) {
+            Ok(Request::Lookup(name)) => name,
+            other => panic!("{other:?}"),
+        };
+        let plain = name(br#"{"action":"get_agent_endpoint","agent_name":"A"}"#);
+        assert!(matches!(plain, Cow::Borrowed("A")), "{plain:?}");
+        assert_eq!(name(br#"{"\u0061ction":"get_agent_endpoint","agent_name":"\u0041"}"#), "A");
+    }
+
+    #[test]
+    fn only_what_the_action_uses_is_refused() {
+        let list = br#"{"action":"list_agents","port":"x","port":[],"agent_name":7}"#;
+        assert_eq!(request(list), Ok(Request::List));
+        let wrapped = br#"{"action":"register_agent","port":"x","port":0,"registration_data":
+            {"agent_id":"A","host":"h","port":"0080"}}"#;
+        let Ok(Request::Register(record)) = request(wrapped) else { panic!("{:?}", request(wrapped)) };
+        assert_eq!((record.port, record.health_check_port), (80, None));
+        assert_eq!((&*record.agent_type, &*record.capabilities, &*record.metadata), ("service", "[]", "{}"));
+    }
+
+    #[test]
+    fn a_fault_names_the_field_the_need_and_the_value() {
+        let register = |rest: &str| refused(format!(r#"{{"action":"register_agent",{rest}}}"#).as_bytes());
+        assert_eq!(
+            register(r#""agent_id":"A","host":"h","port":70000"#),
+            "'port' must be an integer from 1 to 65535 or a string of its digits, not 70000"
+        );
+        assert!(register(r#""agent_id":"A","agent_id":"B""#).starts_with("'agent_id' was given twice"));
+        assert!(register(r#""registration_data":[]"#).starts_with("'registration_data' must be an object"));
+        assert!(refused(b"").starts_with("the request is empty"));
+        assert!(refused(b"[1]").starts_with("the request must be one JSON object, not an array"));
+        assert!(refused(b"{}x").starts_with("the request is not JSON"));
+        assert!(refused(b"\xff").starts_with("the request is not UTF-8"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in r#"[{}\[\]",:\\u0-9a-f ]{0,60}"#) {
+            let _ = request(&bytes);
+            let _ = request(text.as_bytes());
+            let _ = request(format!(r#"{{"action":"register_agent","metadata":{text}}}"#).as_bytes());
+        }
+    }
+}
