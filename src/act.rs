@@ -9,7 +9,6 @@ use time::OffsetDateTime;
 
 use crate::announcer::{Announcer, Reminder};
 use crate::health::Health;
-
 use crate::quote;
 use crate::record::{MAX_RECORD, Record};
 use crate::store::{Store, StoreError};
