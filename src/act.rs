@@ -98,6 +98,7 @@ pub fn multipart(frames: usize) -> Reply {
 }
 
 fn refusal(fault: &Fault) -> Reply {
+    log::debug!("refused a request: {}", fault.text);
     Reply::failure(fault.code, &fault.text)
 }
 

@@ -25,6 +25,10 @@ pub struct Config {
     pub bind: Vec<IpAddr>,
     /// The most bytes of names and records.
     pub max_bytes: u64,
+    /// The most connections of the registry port.
+    pub max_connections: usize,
+    /// The most of them for one address; none means half.
+    pub max_connections_per_address: Option<usize>,
     /// The least severe lines that are logged.
     pub log_level: LevelFilter,
 }
@@ -78,16 +82,20 @@ fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
     const BIND: &str = "an IP address such as 127.0.0.1 or ::1";
     const BACKEND: &str = "memory";
     const MAX_BYTES: &str = "a number of bytes from 1KiB to 1TiB, such as 1000000, 64KiB, 256MiB or 1GiB";
+    const CONNECTIONS: &str = "a number of connections from 1 to 1000000";
     const LOG: &str = "error, warn, info, debug, trace or off";
 
     let mut checked = Checked { faults };
     let ports = checked.ports(raw, PORT);
+    let (max_connections, max_connections_per_address) = checked.connections(raw, CONNECTIONS);
     checked.last(&raw.backend, BACKEND, |text| (text == "memory").then_some(()));
     Config {
         port: ports.0,
         health_port: ports.1,
         bind: checked.each(&raw.bind, BIND, |text| text.parse().ok()),
         max_bytes: checked.last(&raw.max_bytes, MAX_BYTES, bytes).unwrap_or(256 << 20),
+        max_connections,
+        max_connections_per_address,
         log_level: checked.last(&raw.log, LOG, level).unwrap_or(LevelFilter::Info),
     }
 }
@@ -109,6 +117,21 @@ impl Checked<'_> {
             self.faults.push(Fault(format!("{one} and {other} must differ, but both are {registry}")));
         }
         (registry, health)
+    }
+
+    /// How many connections there may be, and how many of one address, which can't be more.
+    fn connections(&mut self, raw: &Raw, need: &str) -> (usize, Option<usize>) {
+        let faults = self.faults.len();
+        let all = self.last(&raw.max_connections, need, connections).unwrap_or(4096);
+        let or_half = |text: &str| if text == "half" { Some(None) } else { connections(text).map(Some) };
+        let need = format!("{need}, or half");
+        let per_address = self.last(&raw.max_connections_per_address, &need, or_half).flatten();
+        if let Some(per_address) = per_address.filter(|&one| one > all && self.faults.len() == faults) {
+            let one = named(&raw.max_connections_per_address, "--max-connections-per-address");
+            let other = named(&raw.max_connections, "--max-connections");
+            self.faults.push(Fault(format!("{one} must be at most {other}, {all}, not {per_address}")));
+        }
+        (all, per_address)
     }
 
     fn last<T>(&mut self, given: &[Given], need: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
@@ -139,6 +162,11 @@ fn refused(name: &str, need: &str, was: &str) -> Fault {
 
 fn port(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn connections(text: &str) -> Option<usize> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok())?.filter(|count| (1..=1_000_000).contains(count))
 }
 
 fn level(text: &str) -> Option<LevelFilter> {
@@ -228,6 +256,27 @@ mod tests {
             assert!(fault.starts_with(expected), "{fault}");
         }
         assert_eq!(faults.len(), expected.len());
+    }
+
+    #[test]
+    fn an_address_may_hold_at_most_all_connections() {
+        let defaults = config("", &[]);
+        assert_eq!((defaults.max_connections, defaults.max_connections_per_address), (4096, None));
+        let given = config("--max-connections 5 --max-connections-per-address=5", &[]);
+        assert_eq!((given.max_connections, given.max_connections_per_address), (5, Some(5)));
+        let variables = [("SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", "5000")];
+        let fault = read_line("", &variables).expect_err("fault");
+        let expected = "SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS must be at most --max-connections (by default), \
+                        4096, not 5000";
+        assert_eq!(fault, [expected]);
+        assert_eq!(config("--max-connections-per-address half", &[]), defaults);
+        for wrong in ["0", "1000001", "-1", "+1", "1e3", "many"] {
+            let fault = read_line(&format!("--max-connections={wrong}"), &[]).expect_err("fault");
+            let expected = format!(
+                "--max-connections must be a number of connections from 1 to 1000000, not \"{wrong}\""
+            );
+            assert_eq!(fault, [expected]);
+        }
     }
 
     #[test]

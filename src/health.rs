@@ -1,11 +1,14 @@
 //! What this process knows of its own health, to be told at any moment: the health object of docs/protocol.md. Stores
 //! write into it, every transport reads it; it never asks a store, never waits for a lock that a request may hold.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use time::OffsetDateTime;
 
+use crate::counters::Counters;
+use crate::slots::Slots;
 use crate::wire::render;
 use crate::wire::reply::{Body, Reply};
 
@@ -17,12 +20,14 @@ pub struct Health {
     started: Instant,
     backend: &'static str,
     agents: AtomicUsize,
+    connections: Arc<Slots>,
+    counters: Arc<Counters>,
 }
 
 impl Health {
-    /// The health of a process that starts now with the backend of this name.
-    pub fn new(backend: &'static str) -> Health {
-        Health { started: Instant::now(), backend, agents: AtomicUsize::new(0) }
+    /// The health of a process that starts now with the backend of this name, where `connections` are the registry port's.
+    pub fn new(backend: &'static str, connections: Arc<Slots>, counters: Arc<Counters>) -> Health {
+        Health { started: Instant::now(), backend, agents: AtomicUsize::new(0), connections, counters }
     }
 
     /// Notes how many agents a lookup would find.
@@ -35,15 +40,33 @@ impl Health {
         let object = format!(
             concat!(
                 r#"{{"status":"ok","message":"ServiceRegistry is healthy","timestamp":"{}","ready":true,"#,
-                r#""version":"{}","uptime_seconds":{},"backend":"{}","agents":{}}}"#
+                r#""version":"{}","uptime_seconds":{},"backend":"{}","agents":{},"connections":{}}}"#
             ),
             render::timestamp(now),
             VERSION,
             self.started.elapsed().as_secs(),
             self.backend,
             self.agents.load(Ordering::Relaxed),
+            self.connections(),
         );
         Reply::success(Body::Owned(object.into_bytes()))
+    }
+
+    fn connections(&self) -> String {
+        let Counters { refused, timed_out, bad_requests, lost_replies, accept_pauses } = &*self.counters;
+        format!(
+            concat!(
+                r#"{{"open":{},"limit":{},"refused":{},"timed_out":{},"bad_requests":{},"#,
+                r#""lost_replies":{},"accept_pauses":{}}}"#
+            ),
+            self.connections.open(),
+            self.connections.limit(),
+            refused.get(),
+            timed_out.get(),
+            bad_requests.get(),
+            lost_replies.get(),
+            accept_pauses.get(),
+        )
     }
 }
 
@@ -53,8 +76,10 @@ mod tests {
 
     #[test]
     fn the_object_starts_as_checkers_expect() {
-        let health = Health::new("memory");
+        let counters = Arc::new(Counters::default());
+        let health = Health::new("memory", Slots::new(7, 4), Arc::clone(&counters));
         health.set_agents(3);
+        counters.lost_replies.add();
         let reply = health.reply(OffsetDateTime::UNIX_EPOCH);
         let text = String::from_utf8_lossy(&reply.body).into_owned();
         let start = concat!(
@@ -62,6 +87,10 @@ mod tests {
             r#""ready":true,"version":"0."#
         );
         assert!(text.starts_with(start), "{text}");
-        assert!(text.ends_with(r#""uptime_seconds":0,"backend":"memory","agents":3}"#), "{text}");
+        let end = concat!(
+            r#""uptime_seconds":0,"backend":"memory","agents":3,"connections":{"open":0,"limit":7,"refused":0,"#,
+            r#""timed_out":0,"bad_requests":0,"lost_replies":1,"accept_pauses":0}}"#
+        );
+        assert!(text.ends_with(end), "{text}");
     }
 }

@@ -2,9 +2,11 @@
 //! in whole and checked (docs/architecture.md, "the door"); what it means is the registry's business, not this file's.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::counters::Counters;
 use crate::quote::shown;
 use crate::wire::code::Code;
 use crate::wire::reply::{Body, Outcome, Reply};
@@ -22,6 +24,8 @@ pub struct Routes {
     pub api: Option<Act>,
     /// Where that API is, for the texts of refusals.
     pub registry_url: String,
+    /// Where requests are counted that can't be answered as asked.
+    pub counters: Arc<Counters>,
 }
 
 /// A command that asks the registry at `url` for its list.
@@ -43,6 +47,9 @@ fn one(mut request: Request, routes: &Routes) {
     let answered = panic::catch_unwind(AssertUnwindSafe(|| routes.answer(&mut request)));
     let internal = || Answer::failure(Code::Internal, "the registry failed at this request");
     let answer = answered.unwrap_or_else(|_| internal());
+    if answer.reply.is_to_bad_request() {
+        routes.counters.bad_requests.add();
+    }
     if let Err(error) = request.respond(answer.into_response()) {
         log::debug!("an HTTP answer did not reach the door: {error}");
     }

@@ -6,7 +6,9 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`config`], [`journal`], [`announcer`], [`stop`] | flags and variables, the log, signals |
-//! | [`listen`], [`handoff`], [`classify`], [`slots`] | a connection comes in and is told apart by its first byte |
+//! | [`descriptors`], [`allocator`], [`counters`] | what the system gives us, and what strangers do to us |
+//! | [`listen`], [`admission`], [`slots`] | a connection comes in, or there is no room for it |
+//! | [`handoff`], [`classify`] | it is told apart by its first byte |
 //! | [`rep`] | ZMTP: libzmq has it, the REP loop answers |
 //! | [`door`], [`http`] | HTTP: the door checks it, tiny_http routes it |
 //! | [`act`] | what a request does, for both |
@@ -18,10 +20,16 @@ pub mod config;
 pub mod journal;
 pub mod stop;
 
-pub mod classify;
-pub mod handoff;
+pub mod allocator;
+pub mod counters;
+pub mod descriptors;
+
+pub mod admission;
 pub mod listen;
 pub mod slots;
+
+pub mod classify;
+pub mod handoff;
 
 pub mod rep;
 

@@ -12,10 +12,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use rustix::process::{Resource, getrlimit};
+use log::Level;
 use service_registry::act::{self, Registry};
+use service_registry::admission::Admission;
+use service_registry::allocator;
 use service_registry::announcer::Announcer;
 use service_registry::config::{self, Config, HELP, Wish};
+use service_registry::counters::Counters;
+use service_registry::descriptors::{self, TooFew};
 use service_registry::door::{self, Door, Inbox};
 use service_registry::handoff::{self, Gate};
 use service_registry::health::{Health, VERSION};
@@ -24,17 +28,14 @@ use service_registry::journal;
 use service_registry::listen;
 use service_registry::quote;
 use service_registry::rep::{Asked, Rep};
-use service_registry::slots::Slots;
 use service_registry::stop::{self, Stop, Waker};
 use service_registry::store::memory::Memory;
 use time::OffsetDateTime;
 
-/// Connections of one port that may be silent or speak HTTP at the same time.
-const SLOTS: usize = 512;
 /// Requests that tiny_http may have before it at the same time: the API's, and the health port's.
 const LANES: (usize, usize) = (4, 2);
-/// File descriptors below which a start is refused; at rest it holds about 50.
-const DESCRIPTORS: u64 = 64;
+/// The flags that set the registry port's limits.
+const LIMIT_FLAGS: (&str, &str) = ("--max-connections", "--max-connections-per-address");
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).collect();
@@ -62,6 +63,7 @@ type AnyError = Box<dyn Error>;
 
 /// Runs until a signal stops it.
 fn run(config: &Config) -> Result<ExitCode, AnyError> {
+    allocator::give_memory_back();
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
     let Opened {
         mut context,
@@ -74,8 +76,9 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
         wakers,
         registry_url,
         lines,
+        health,
+        counters,
     } = open(config)?;
-    let health = Arc::new(Health::new("memory"));
     let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
     let announcer = Announcer::start().map_err(at("starting a thread"))?;
     let clock = OffsetDateTime::now_utc;
@@ -83,16 +86,17 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
 
     let stop = Stop::default();
     stop::on_signals(stop.clone(), wakers).map_err(at("taking over the signals"))?;
-    serve_http("health-http", health_lanes, health_routes(&health, &registry_url))?;
-    serve_http("api-http", lanes, api_routes(&health, &registry, &registry_url))?;
-    let door = Door::new(inbox, ports).map_err(at("starting the HTTP servers"))?;
+    let routes = |api| routes(&health, api, &registry_url, &counters);
+    serve_http("health-http", health_lanes, routes(None))?;
+    serve_http("api-http", lanes, routes(Some(&registry)))?;
+    let door = Door::new(inbox, ports, Arc::clone(&counters)).map_err(at("starting the HTTP servers"))?;
     let door_stop = stop.clone();
     let door = spawn("door", move || door.serve(&door_stop))?;
     let health_stop = stop.clone();
     let health_rep = spawn("health-zmq", move || {
         health_rep.serve(&health_stop, |_| health.reply(OffsetDateTime::now_utc()))
     })?;
-    lines.iter().for_each(|line| log::info!("{line}"));
+    lines.iter().for_each(|(level, line)| log::log!(*level, "{line}"));
     log::info!("ready");
 
     rep.serve(&stop, |asked| match asked {
@@ -121,15 +125,20 @@ struct Opened {
     wakers: Vec<Waker>,
     /// Where a command typed on this host reaches the registry.
     registry_url: String,
-    lines: Vec<String>,
+    lines: Vec<(Level, String)>,
+    health: Arc<Health>,
+    counters: Arc<Counters>,
 }
 
 fn open(config: &Config) -> Result<Opened, AnyError> {
-    enough_descriptors()?;
+    let counters = Arc::new(Counters::default());
+    let ((admission, health_admission), lowered) = admissions(config, &counters)?;
     let listeners = listen::listen(&config.bind, config.port).map_err(at("registry port"))?;
     let health_listeners = listen::listen(&config.bind, config.health_port).map_err(at("health port"))?;
     let registry_url = format!("http://{}:{}", host_to_try(&listeners)?, place(&listeners)?.0);
-    let lines = greeting(config, &listeners, &health_listeners, &registry_url)?;
+    let greeting = greeting(config, &listeners, &health_listeners, &registry_url)?;
+    let lines = greeting.into_iter().map(|line| (Level::Info, line));
+    let lines = lines.chain(lowered.map(|line| (Level::Warn, line))).collect();
 
     // Ending it waits for every socket, and after a failed start some thread may keep one for ever: only a stop ends it.
     let context = ManuallyDrop::new(zmq::Context::new());
@@ -138,10 +147,12 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     handoff::prove(&context).map_err(at("trying the hand-off over loopback"))?;
 
     let inbox = Inbox::new().map_err(at("opening an eventfd"))?;
-    let gate = Gate::open(listeners, Slots::new(SLOTS), inbox.notifier(0))
+    let health = Health::new("memory", Arc::clone(admission.slots()), Arc::clone(&counters));
+    let gate = Gate::open(listeners, admission, Arc::clone(&counters), inbox.notifier(0))
         .map_err(at("watching the registry port"))?;
-    let health_gate = Gate::open(health_listeners, Slots::new(SLOTS), inbox.notifier(1))
-        .map_err(at("watching the health port"))?;
+    let health_gate =
+        Gate::open(health_listeners, health_admission, Arc::clone(&counters), inbox.notifier(1))
+            .map_err(at("watching the health port"))?;
     let (lanes, our_lanes) = door::open_lanes(LANES.0).map_err(at("opening lanes"))?;
     let (health_lanes, our_health_lanes) = door::open_lanes(LANES.1).map_err(at("opening lanes"))?;
     let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate).map_err(at("opening a REP socket"))?;
@@ -154,30 +165,60 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     // Listening ends first: who is let in by then is answered by those who are woken next.
     let wakers = vec![close(&gate), close(&health_gate), inbox.waker(), wake_rep, wake_health_rep];
     let ports = vec![(gate, our_lanes), (health_gate, our_health_lanes)];
-    Ok(Opened { context, inbox, ports, rep, health_rep, lanes, health_lanes, wakers, registry_url, lines })
+    let health = Arc::new(health);
+    Ok(Opened {
+        context,
+        inbox,
+        ports,
+        rep,
+        health_rep,
+        lanes,
+        health_lanes,
+        wakers,
+        registry_url,
+        lines,
+        health,
+        counters,
+    })
 }
 
-/// libzmq aborts where it gets none for its own; so few that no client could connect are told here instead.
-fn enough_descriptors() -> Result<(), AnyError> {
-    match getrlimit(Resource::Nofile).current {
-        Some(limit) if limit < DESCRIPTORS => Err(format!(
-            "at least {DESCRIPTORS} file descriptors are needed, and the limit (ulimit -n) is {limit}"
+/// Each port's admission, within what the system allows; a line to tell where that is less than what was wanted.
+/// libzmq aborts where it gets no descriptor for its own; so few that no client could connect end the start here instead.
+fn admissions(
+    config: &Config,
+    counters: &Arc<Counters>,
+) -> Result<((Admission, Admission), Option<String>), TooFew> {
+    let inherited = descriptors::inherited();
+    let limit = descriptors::raise();
+    let shares = descriptors::share(limit, inherited, config.bind.len(), config.max_connections)?;
+    let registry = shares.registry_limits(config.max_connections_per_address);
+    let lowered = (registry.all < config.max_connections).then(|| {
+        let limit = limit.unwrap_or_default();
+        format!(
+            "at most {} connections instead of {}: the limit of file descriptors is {limit} (LimitNOFILE= of the unit, \
+             ulimit -Hn)",
+            registry.all, config.max_connections
         )
-        .into()),
-        _ => Ok(()),
-    }
+    });
+    let health = shares.health_limits();
+    let registry = Admission::new("registry", Some(LIMIT_FLAGS), registry, Arc::clone(counters));
+    let health = Admission::new("health", None, health, Arc::clone(counters));
+    Ok(((registry, health), lowered))
 }
 
-fn health_routes(health: &Arc<Health>, registry_url: &str) -> Routes {
+fn routes(
+    health: &Arc<Health>,
+    registry: Option<&Arc<Registry>>,
+    registry_url: &str,
+    counters: &Arc<Counters>,
+) -> Routes {
     let health = Arc::clone(health);
     let health = Box::new(move || health.reply(OffsetDateTime::now_utc()));
-    Routes { health, api: None, registry_url: registry_url.into() }
-}
-
-fn api_routes(health: &Arc<Health>, registry: &Arc<Registry>, registry_url: &str) -> Routes {
-    let registry = Arc::clone(registry);
-    let api: http::Act = Box::new(move |request| registry.answer(request));
-    Routes { api: Some(api), ..health_routes(health, registry_url) }
+    let api = registry.map(|registry| -> http::Act {
+        let registry = Arc::clone(registry);
+        Box::new(move |request| registry.answer(request))
+    });
+    Routes { health, api, registry_url: registry_url.into(), counters: Arc::clone(counters) }
 }
 
 fn serve_http(name: &str, lanes: UnixListener, routes: Routes) -> Result<(), AnyError> {

@@ -8,18 +8,26 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, DONTWAIT, Message, Socket, SocketType};
 
+use crate::counters::Counters;
 use crate::handoff::{self, Gate};
 use crate::stop::{Stop, Waker};
 use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{Body, Reply};
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
 /// A peer whose host is gone is found out after 60 s without a word, then 3 probes 10 s apart, in seconds.
 const KEEPALIVE: (i32, i32, i32) = (60, 10, 3);
-/// How long a peer may leave what we sent unacknowledged, in milliseconds.
-const UNACKNOWLEDGED: i32 = 60_000;
+/// How long a peer may leave what we sent untaken, in milliseconds; then the kernel gives the connection up.
+const UNTAKEN: i32 = 10_000;
+/// How many requests of one peer may wait; then libzmq stops reading it, until there is room. Each may be 128 KiB.
+const WAITING_REQUESTS: i32 = 16;
+/// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that
+/// has no more requests under way loses none.
+const WAITING_REPLIES: i32 = 256;
+/// From how many bytes on a shared reply is worth sharing with libzmq: below, a copy is cheaper than the bookkeeping.
+const WORTH_SHARING: usize = 1024;
 /// How long replies may take to leave after the stop, in milliseconds.
 const LINGER: i32 = 250;
 /// At the stop, requests that were on their way are answered until none has come for this long…
@@ -39,6 +47,7 @@ pub enum Asked<'a> {
 pub struct Rep {
     socket: Socket,
     gate: Arc<Gate>,
+    counters: Arc<Counters>,
 }
 
 impl Rep {
@@ -51,12 +60,14 @@ impl Rep {
         socket.set_affinity(1 << io_thread)?;
         socket.set_maxmsgsize(MAX_REQUEST as i64)?;
         socket.set_handshake_ivl(HANDSHAKE)?;
+        socket.set_rcvhwm(WAITING_REQUESTS)?;
+        socket.set_sndhwm(WAITING_REPLIES)?;
         socket.set_linger(LINGER)?;
         socket.set_tcp_keepalive(1)?;
         socket.set_tcp_keepalive_idle(KEEPALIVE.0)?;
         socket.set_tcp_keepalive_intvl(KEEPALIVE.1)?;
         socket.set_tcp_keepalive_cnt(KEEPALIVE.2)?;
-        handoff::tcp_maxrt(&mut socket, UNACKNOWLEDGED)?;
+        handoff::tcp_maxrt(&mut socket, UNTAKEN)?;
         let control = format!("inproc://{name}");
         socket.bind(&control)?;
         handoff::bind(&mut socket, gate)?;
@@ -71,14 +82,17 @@ impl Rep {
                 Err(error) => log::error!("the ZMQ loop could not be woken to stop: {error}"),
             }
         });
-        Ok((Rep { socket, gate: Arc::clone(gate) }, waker))
+        let counters = Arc::clone(gate.counters());
+        Ok((Rep { socket, gate: Arc::clone(gate), counters }, waker))
     }
 
     /// Answers requests until `stop` begins, then those that have come already.
-    pub fn serve(self, stop: &Stop, answer: impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+    pub fn serve(mut self, stop: &Stop, answer: impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
         let mut request = Message::new();
         loop {
             match self.socket.recv(&mut request, 0) {
+                // The bell; it waits for no answer.
+                Ok(()) if request.is_empty() && stop.begun() => self.send(Body::Fixed(b""))?,
                 Ok(()) => self.reply(&request, &answer)?,
                 Err(zmq::Error::EINTR) => continue,
                 Err(error) => return Err(error.into()),
@@ -89,7 +103,7 @@ impl Rep {
         }
     }
 
-    fn drain(&self, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+    fn drain(&mut self, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
         let end = Instant::now() + DRAIN;
         let mut request = Message::new();
         while Instant::now() < end {
@@ -109,15 +123,28 @@ impl Rep {
         Ok(())
     }
 
-    fn reply(&self, request: &Message, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+    fn reply(&mut self, request: &Message, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
         let frames = if request.get_more() { 1 + self.drop_rest()? } else { 1 };
         let asked = if frames == 1 { Asked::Request(request) } else { Asked::Multipart(frames) };
         // A panic costs the request that caused it; the peer gets an answer all the same, and REP stays in step.
         let reply = panic::catch_unwind(AssertUnwindSafe(|| answer(asked)))
             .unwrap_or_else(|_| Reply::failure(Code::Internal, "the registry failed at this request"));
+        if reply.is_to_bad_request() {
+            self.counters.bad_requests.add();
+        }
+        self.send(reply.body)
+    }
+
+    /// Without ZMQ_ROUTER_MANDATORY libzmq drops what a peer has no room for, or isn't there to take.
+    fn send(&mut self, body: Body) -> io::Result<()> {
+        match body {
+            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => {
+                return handoff::send_shared(&mut self.socket, bytes);
+            }
+            _ => {}
+        }
         loop {
-            // Without ZMQ_ROUTER_MANDATORY libzmq drops what a peer has no room for, or isn't there to take.
-            match self.socket.send(&*reply.body, 0) {
+            match self.socket.send(&*body, 0) {
                 Err(zmq::Error::EINTR) => {}
                 sent => return Ok(sent?),
             }

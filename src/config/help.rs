@@ -15,6 +15,11 @@ Options, each with its environment variable and default (a flag wins over a vari
   --backend NAME       SERVICE_REGISTRY_BACKEND      memory   where records live: memory
   --max-bytes SIZE     SERVICE_REGISTRY_MAX_BYTES    256MiB   the most that names and records may take, from
                        1KiB to 1TiB
+  --max-connections N  SERVICE_REGISTRY_MAX_CONNECTIONS  4096
+                       the most connections of the registry port; fewer where the system allows too few file
+                       descriptors. The health port has 256 of its own
+  --max-connections-per-address N  SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS  half
+                       the most of them for one address
   --log-level LEVEL    SERVICE_REGISTRY_LOG          info     error, warn, info, debug, trace or off
 
   --check-config       check flags and variables, report every fault, and exit

@@ -26,6 +26,8 @@ pub(super) struct Raw {
     pub(super) bind: Vec<Given>,
     pub(super) backend: Vec<Given>,
     pub(super) max_bytes: Vec<Given>,
+    pub(super) max_connections: Vec<Given>,
+    pub(super) max_connections_per_address: Vec<Given>,
     pub(super) log: Vec<Given>,
     /// What can't be understood as flags and values at all.
     pub(super) faults: Vec<Fault>,
@@ -46,6 +48,9 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
         bind: source.many(&["--bind"], "SERVICE_REGISTRY_BIND"),
         backend: source.one(&["--backend"], "SERVICE_REGISTRY_BACKEND"),
         max_bytes: source.one(&["--max-bytes"], "SERVICE_REGISTRY_MAX_BYTES"),
+        max_connections: source.one(&["--max-connections"], "SERVICE_REGISTRY_MAX_CONNECTIONS"),
+        max_connections_per_address: source
+            .one(&["--max-connections-per-address"], "SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS"),
         log: source.one(&["--log-level"], "SERVICE_REGISTRY_LOG"),
         faults: Vec::new(),
     };
@@ -57,8 +62,17 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
 }
 
 /// The flags that take a value.
-const VALUE_FLAGS: [&str; 7] =
-    ["--port", "--health-port", "--health-check-port", "--bind", "--backend", "--max-bytes", "--log-level"];
+const VALUE_FLAGS: [&str; 9] = [
+    "--port",
+    "--health-port",
+    "--health-check-port",
+    "--bind",
+    "--backend",
+    "--max-bytes",
+    "--max-connections",
+    "--max-connections-per-address",
+    "--log-level",
+];
 
 /// `--flag=value` is `--flag value`, also where the value isn't UTF-8.
 fn split_at_equals(argument: OsString) -> Vec<OsString> {

@@ -3,11 +3,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::answers::Answer;
 use super::request::{self, Head, Refusal};
+use crate::admission::Pass;
+use crate::counters::Counters;
 use crate::handoff::Arrival;
-use crate::slots::Slot;
 use crate::wire::code::Code;
 
 /// How long a request may take to be whole.
@@ -30,7 +33,8 @@ pub(super) struct Connection {
     /// When it is closed unless something happens.
     pub(super) deadline: Instant,
     phase: Phase,
-    _slot: Slot,
+    pass: Pass,
+    counters: Arc<Counters>,
 }
 
 enum Phase {
@@ -43,7 +47,7 @@ enum Phase {
         more_was_sent: bool,
     },
     Answer {
-        bytes: Vec<u8>,
+        answer: Answer,
         sent: usize,
         more_was_sent: bool,
     },
@@ -65,17 +69,21 @@ pub(super) enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(arrival: Arrival, port: usize, now: Instant) -> Connection {
-        let Arrival { stream, peer, slot } = arrival;
+    pub(super) fn new(arrival: Arrival, port: usize, counters: Arc<Counters>, now: Instant) -> Connection {
+        let Arrival { stream, peer, pass } = arrival;
         // An answer that waits for a full segment waits for nothing.
         let _ = stream.set_nodelay(true);
         let phase = Phase::Request { received: Vec::new(), head: None };
-        Connection { stream, peer, port, deadline: now + REQUEST, phase, _slot: slot }
+        Connection { stream, peer, port, deadline: now + REQUEST, phase, pass, counters }
     }
 
     /// Goes on as far as it can without waiting.
     pub(super) fn step(&mut self, now: Instant) -> Next {
         match self.phase {
+            Phase::Request { .. } if self.pass.is_refusal() => {
+                let text = "there is no room for this connection now; try again later".into();
+                self.refuse(&Refusal { code: Code::Unavailable, text }, now)
+            }
             Phase::Request { .. } => self.read_request(now),
             Phase::Waiting { .. } => Next::Close, // It was asked about in vain: the client is gone.
             Phase::Answer { .. } => self.write_answer(now),
@@ -83,14 +91,24 @@ impl Connection {
         }
     }
 
-    /// What it was doing, for the log line when its deadline has passed.
-    pub(super) fn doing(&self) -> &'static str {
-        match self.phase {
+    /// Notes that its deadline has passed.
+    pub(super) fn is_late(&self) {
+        let what = match self.phase {
             Phase::Request { .. } => "its HTTP request was not whole after 10 s",
             Phase::Waiting { .. } => "its answer was not ready after 10 s",
             Phase::Answer { .. } => "it did not read its answer within 10 s",
             Phase::Lingering { .. } => "it did not close within 1 s of its answer",
+        };
+        log::debug!("closed {}: {what}", self.peer);
+        // Whoever was answered has lost nothing by being closed.
+        if !matches!(self.phase, Phase::Lingering { .. }) {
+            self.counters.timed_out.add();
         }
+    }
+
+    /// Whether it has a large answer yet to read.
+    pub(super) fn is_reading_much(&self) -> bool {
+        matches!(&self.phase, Phase::Answer { answer, .. } if answer.is_large())
     }
 
     fn read_request(&mut self, now: Instant) -> Next {
@@ -137,33 +155,36 @@ impl Connection {
     }
 
     /// Sends the HTTP server's whole answer; `None` is a server that can't.
-    pub(super) fn answer(&mut self, answer: Option<Vec<u8>>, now: Instant) -> Next {
+    pub(super) fn answer(&mut self, answer: Option<Answer>, now: Instant) -> Next {
         let Phase::Waiting { more_was_sent } = self.phase else { return Next::Close };
-        let Some(mut bytes) = answer else {
+        let Some(mut answer) = answer else {
             let text = "the HTTP server can't answer now".into();
             return self.refuse(&Refusal { code: Code::Unavailable, text }, now);
         };
-        close_after(&mut bytes);
+        answer.close_after();
         // A client that was refused may still be sending what nobody asked for, a body without a length for one.
-        let refused = bytes.get(9).is_some_and(|&status| status >= b'4');
-        self.send(bytes, more_was_sent || refused, now)
+        let refused = answer.rest(0).get(9).is_some_and(|&status| status >= b'4');
+        self.send(answer, more_was_sent || refused, now)
     }
 
     fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Next {
         log::debug!("refused {}: {}", self.peer, refusal.text);
-        self.send(refusal.answer(SystemTime::now()), true, now)
+        if refusal.code.is_bad_request() {
+            self.counters.bad_requests.add();
+        }
+        self.send(Answer::small(refusal.answer(SystemTime::now())), true, now)
     }
 
-    fn send(&mut self, bytes: Vec<u8>, more_was_sent: bool, now: Instant) -> Next {
-        self.phase = Phase::Answer { bytes, sent: 0, more_was_sent };
+    fn send(&mut self, answer: Answer, more_was_sent: bool, now: Instant) -> Next {
+        self.phase = Phase::Answer { answer, sent: 0, more_was_sent };
         self.deadline = now + READING;
         self.write_answer(now)
     }
 
     fn write_answer(&mut self, now: Instant) -> Next {
-        let Phase::Answer { bytes, sent, more_was_sent } = &mut self.phase else { return Next::Close };
-        while *sent < bytes.len() {
-            match self.stream.write(&bytes[*sent..]) {
+        let Phase::Answer { answer, sent, more_was_sent } = &mut self.phase else { return Next::Close };
+        while !answer.rest(*sent).is_empty() {
+            match self.stream.write(answer.rest(*sent)) {
                 Ok(count) => *sent += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Writable,
@@ -224,11 +245,4 @@ fn advance(received: &[u8], head: &mut Option<Head>) -> Result<Want, Refusal> {
         });
     };
     Ok(if received.len() < head.length + head.body { Want::Bytes } else { Want::Nothing })
-}
-
-/// Adds `Connection: close` behind the status line.
-fn close_after(answer: &mut Vec<u8>) {
-    if let Some(end) = answer.windows(2).position(|bytes| bytes == b"\r\n") {
-        answer.splice(end + 2..end + 2, *b"Connection: close\r\n");
-    }
 }

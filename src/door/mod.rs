@@ -1,6 +1,7 @@
 //! The door: one thread that serves every HTTP connection of both ports, from the checked head to the close, and gives
 //! whole requests to tiny_http over its lanes. Also keeps the gates' deadlines. Never parses JSON, never sees ZMTP.
 
+mod answers;
 mod connection;
 mod inbox;
 mod lanes;
@@ -18,8 +19,10 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
+use crate::counters::Counters;
 use crate::handoff::{Arrival, Gate};
 use crate::stop::Stop;
+use answers::{Answer, Answers};
 use connection::{Connection, Next};
 pub use inbox::Inbox;
 pub use lanes::open as open_lanes;
@@ -42,6 +45,8 @@ pub struct Door {
     deadlines: BTreeSet<(Instant, u64)>,
     next_token: u64,
     answered: Vec<Answered>,
+    answers: Answers,
+    counters: Arc<Counters>,
 }
 
 struct Port {
@@ -58,7 +63,11 @@ struct Watched {
 
 impl Door {
     /// A door for the gates that send to `inbox`; the order of `ports` is the inbox's numbering.
-    pub fn new(inbox: Arc<Inbox>, ports: Vec<(Arc<Gate>, Vec<UnixStream>)>) -> io::Result<Door> {
+    pub fn new(
+        inbox: Arc<Inbox>,
+        ports: Vec<(Arc<Gate>, Vec<UnixStream>)>,
+        counters: Arc<Counters>,
+    ) -> io::Result<Door> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, inbox.bell(), EventData::new_u64(INBOX), EventFlags::IN)?;
         let mut first = INBOX + 1;
@@ -77,6 +86,8 @@ impl Door {
             deadlines: BTreeSet::new(),
             next_token: FIRST_CONNECTION,
             answered: Vec::new(),
+            answers: Answers::default(),
+            counters,
         })
     }
 
@@ -111,7 +122,7 @@ impl Door {
         while let Some(&(deadline, token)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now) {
             self.deadlines.remove(&(deadline, token));
             if let Some(late) = self.connections.remove(&token) {
-                log::debug!("closed {}: {}", late.connection.peer, late.connection.doing());
+                late.connection.is_late();
             }
         }
         let gates = self.ports.iter().filter_map(|port| port.gate.sweep(now)).min();
@@ -147,7 +158,7 @@ impl Door {
     fn welcome(&mut self, port: usize, arrival: Arrival, now: Instant) {
         let token = self.next_token;
         self.next_token += 1;
-        let connection = Connection::new(arrival, port, now);
+        let connection = Connection::new(arrival, port, Arc::clone(&self.counters), now);
         self.deadlines.insert((connection.deadline, token));
         self.connections.insert(token, Watched { connection, interest: None });
         self.step(token, now);
@@ -165,8 +176,26 @@ impl Door {
 
     fn deliver(&mut self, now: Instant) {
         while let Some(Answered { token, answer }) = self.answered.pop() {
+            let answer = answer.map(|answer| self.answers.take_in(answer));
+            let is_large = answer.as_ref().is_some_and(Answer::is_large);
             self.advance(token, |connection| connection.answer(answer, now));
+            while is_large && self.answers.are_over_budget() && self.give_up_oldest() {}
         }
+    }
+
+    /// Closes the client that has been reading a large answer for longest; false where there is none.
+    fn give_up_oldest(&mut self) -> bool {
+        let reading = |token: &u64| {
+            self.connections.get(token).is_some_and(|watched| watched.connection.is_reading_much())
+        };
+        let oldest = self.deadlines.iter().find(|(_, token)| reading(token)).copied();
+        let Some((deadline, token)) = oldest else { return false };
+        self.deadlines.remove(&(deadline, token));
+        if let Some(Watched { connection, .. }) = self.connections.remove(&token) {
+            self.counters.lost_replies.add();
+            log::debug!("closed {}: too many large answers wait to be read", connection.peer);
+        }
+        true
     }
 
     /// Lets a connection take one step, and does what it needs next.

@@ -2,7 +2,7 @@
 //! runs [`Gate::next`] whenever the instance is readable; the door's thread runs [`Gate::sweep`] when a deadline is due.
 //! ZMTP goes to libzmq, HTTP to the door by a [`Notice`], the rest is closed. Reads nothing: it only peeks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,11 +14,16 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SocketFlags};
 
+use super::peers;
+use crate::admission::{Admission, Pass};
+use crate::announcer::Reminder;
 use crate::classify::{Spoken, classify};
-use crate::slots::{Slot, Slots};
+use crate::counters::Counters;
 
 /// How long a connection may say nothing. ZMTP peers greet at once, so only port checks and the lost are ever silent.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
+/// How long one that is past a limit may say nothing: there are few places for those.
+const REFUSED_FIRST_BYTE: Duration = Duration::from_secs(1);
 /// How long listening pauses when the process is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many connections are looked at before libzmq's I/O thread gets back to its other work.
@@ -33,15 +38,7 @@ pub struct Arrival {
     /// Where it comes from.
     pub peer: SocketAddr,
     /// Its right to be here.
-    pub slot: Slot,
-}
-
-/// A connection that has spoken, or not yet.
-struct Visitor {
-    stream: TcpStream,
-    peer: SocketAddr,
-    /// Taken once it is known not to be ZMTP, so that HTTP clients never keep agents out.
-    slot: Option<Slot>,
+    pub pass: Pass,
 }
 
 /// What the door is told.
@@ -55,7 +52,9 @@ pub enum Notice {
 /// One port as libzmq and the door see it.
 pub struct Gate {
     epoll: OwnedFd,
-    slots: Arc<Slots>,
+    admission: Admission,
+    counters: Arc<Counters>,
+    pausing: Reminder,
     notify: Box<dyn Fn(Notice) + Send + Sync>,
     state: Mutex<State>,
 }
@@ -63,27 +62,36 @@ pub struct Gate {
 struct State {
     listeners: Vec<TcpListener>,
     paused_until: Option<Instant>,
-    /// By order of arrival, which is the order of their deadlines.
-    silent: BTreeMap<u64, (Instant, Visitor)>,
+    silent: BTreeMap<u64, (Instant, Arrival)>,
+    /// The deadlines of `silent`.
+    deadlines: BTreeSet<(Instant, u64)>,
     arrivals: u64,
 }
 
 impl Gate {
-    /// A gate over non-blocking `listeners`, which tells `notify` of what isn't ZMTP.
+    /// A gate over non-blocking `listeners` that lets in whom `admission` does, and tells `notify` of what isn't ZMTP.
     pub fn open(
         listeners: Vec<TcpListener>,
-        slots: Arc<Slots>,
+        admission: Admission,
+        counters: Arc<Counters>,
         notify: Box<dyn Fn(Notice) + Send + Sync>,
     ) -> Result<Arc<Gate>, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let state = State { listeners, paused_until: None, silent: BTreeMap::new(), arrivals: FIRST_SILENT };
+        let (silent, deadlines) = Default::default();
+        let state = State { listeners, paused_until: None, silent, deadlines, arrivals: FIRST_SILENT };
         state.listen(epoll.as_fd())?;
-        Ok(Arc::new(Gate { epoll, slots, notify, state: Mutex::new(state) }))
+        let (pausing, state) = (Reminder::default(), Mutex::new(state));
+        Ok(Arc::new(Gate { epoll, admission, counters, pausing, notify, state }))
     }
 
     /// The descriptor that is readable when [`next`](Gate::next) has something to do.
     pub fn readiness(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
+    }
+
+    /// Where what happens to the gate's connections is counted.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     /// The next connection for libzmq, or the error that makes libzmq come back later: AGAIN, MFILE, NFILE, NOBUFS or
@@ -102,10 +110,10 @@ impl Gate {
         let data = self.ready().ok_or(Errno::AGAIN)?;
         let mut state = self.state();
         if data >= FIRST_SILENT {
-            let Some((_, visitor)) = state.silent.remove(&data) else { return Ok(None) };
+            let Some(arrival) = state.remove(data) else { return Ok(None) };
             // Should it fail, the next event of it finds nobody, above.
-            let _ = epoll::delete(&self.epoll, &visitor.stream);
-            let sorted = self.sort(&mut state, visitor);
+            let _ = epoll::delete(&self.epoll, &arrival.stream);
+            let sorted = self.sort(&mut state, arrival);
             if state.is_quiet() {
                 // The door waits for this at the stop, and need not wait longer.
                 (self.notify)(Notice::Deadline);
@@ -114,16 +122,28 @@ impl Gate {
         }
         let Some(listener) = state.listeners.get(data as usize) else { return Ok(None) };
         match accept(listener) {
-            Ok(visitor) => Ok(self.sort(&mut state, visitor)),
+            Ok((stream, peer)) => {
+                let pass = self.admission.admit(peer.ip());
+                Ok(pass.and_then(|pass| self.sort(&mut state, Arrival { stream, peer, pass })))
+            }
             Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                 state.pause(&self.epoll);
                 drop(state);
-                (self.notify)(Notice::Deadline);
+                self.tell_pause(error);
                 Err(error)
             }
             // The connection was gone before it was accepted (accept(2) lists the ways).
             Err(_) => Ok(None),
         }
+    }
+
+    fn tell_pause(&self, error: Errno) {
+        self.counters.accept_pauses.add();
+        (self.notify)(Notice::Deadline);
+        self.pausing.warn(Instant::now(), || {
+            let milliseconds = PAUSE.as_millis();
+            format!("no connection can be accepted ({error}); trying again every {milliseconds} ms")
+        });
     }
 
     fn ready(&self) -> Option<u64> {
@@ -133,40 +153,48 @@ impl Gate {
         events.first().map(|event| event.data.u64())
     }
 
-    fn sort(&self, state: &mut State, visitor: Visitor) -> Option<OwnedFd> {
+    fn sort(&self, state: &mut State, arrival: Arrival) -> Option<OwnedFd> {
         let mut first = [0];
-        let spoken = match rustix::net::recv(&visitor.stream, &mut first, RecvFlags::PEEK) {
+        let spoken = match rustix::net::recv(&arrival.stream, &mut first, RecvFlags::PEEK) {
             Ok((0, _)) => return None,
             Ok((_, count)) => classify(&first[..count.min(1)]),
             Err(Errno::AGAIN | Errno::INTR) => Spoken::Silent,
             Err(_) => return None,
         };
         match spoken {
-            Spoken::Zmtp => return Some(visitor.stream.into()),
-            Spoken::Neither => log::debug!("closed {}: it speaks neither ZMTP nor HTTP", visitor.peer),
-            Spoken::Http | Spoken::Silent => self.keep(state, visitor, spoken),
+            Spoken::Zmtp if arrival.pass.is_refusal() => {}
+            Spoken::Zmtp => return Some(self.to_libzmq(arrival)),
+            Spoken::Http => self.to_door(arrival),
+            Spoken::Silent => self.await_first_byte(state, arrival),
+            Spoken::Neither => {
+                self.counters.bad_requests.add();
+                log::debug!("closed {}: it speaks neither ZMTP nor HTTP", arrival.peer);
+            }
         }
         None
     }
 
-    fn keep(&self, state: &mut State, visitor: Visitor, spoken: Spoken) {
-        let Visitor { stream, peer, slot } = visitor;
-        let Some(slot) = slot.or_else(|| self.slots.take()) else {
-            log::debug!("closed {peer}: too many connections that are silent or speak HTTP");
-            return;
-        };
-        if spoken == Spoken::Http {
-            (self.notify)(Notice::Http(Arrival { stream, peer, slot }));
-            return;
-        }
-        self.await_first_byte(state, Visitor { stream, peer, slot: Some(slot) });
+    fn to_libzmq(&self, arrival: Arrival) -> OwnedFd {
+        let stream = OwnedFd::from(arrival.stream);
+        peers::enter(stream.as_fd(), arrival.peer, self.admission.leaves_door(arrival.pass), &self.counters);
+        stream
     }
 
-    fn await_first_byte(&self, state: &mut State, visitor: Visitor) {
+    fn to_door(&self, arrival: Arrival) {
+        let Arrival { stream, peer, pass } = arrival;
+        if let Some(pass) = self.admission.comes_to_door(pass) {
+            (self.notify)(Notice::Http(Arrival { stream, peer, pass }));
+        }
+    }
+
+    fn await_first_byte(&self, state: &mut State, arrival: Arrival) {
+        let Arrival { stream, peer, pass } = arrival;
+        let Some(pass) = self.admission.comes_to_door(pass) else { return };
         let data = state.arrivals;
         state.arrivals += 1;
-        if epoll::add(&self.epoll, &visitor.stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
-            state.silent.insert(data, (Instant::now() + FIRST_BYTE, visitor));
+        if epoll::add(&self.epoll, &stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
+            let patience = if pass.is_refusal() { REFUSED_FIRST_BYTE } else { FIRST_BYTE };
+            state.insert(data, Instant::now() + patience, Arrival { stream, peer, pass });
             (self.notify)(Notice::Deadline);
         }
     }
@@ -174,9 +202,12 @@ impl Gate {
     /// Closes what was silent for too long, listens again after a pause, and says when to come back.
     pub fn sweep(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
-        while let Some(oldest) = state.silent.first_entry().filter(|oldest| oldest.get().0 <= now) {
-            let (_, visitor) = oldest.remove();
-            log::debug!("closed {}: it said nothing for {} s", visitor.peer, FIRST_BYTE.as_secs());
+        while let Some(&(_, data)) = state.deadlines.first().filter(|(deadline, _)| *deadline <= now) {
+            let Some(arrival) = state.remove(data) else { continue };
+            if !arrival.pass.is_refusal() {
+                self.counters.timed_out.add();
+                log::debug!("closed {}: it said nothing for {} s", arrival.peer, FIRST_BYTE.as_secs());
+            }
         }
         if state.paused_until.is_some_and(|until| until <= now) {
             state.paused_until = None;
@@ -185,7 +216,7 @@ impl Gate {
                 state.pause(&self.epoll);
             }
         }
-        let first = state.silent.first_key_value().map(|(_, (deadline, _))| *deadline);
+        let first = state.deadlines.first().map(|(deadline, _)| *deadline);
         first.into_iter().chain(state.paused_until).min()
     }
 
@@ -195,10 +226,9 @@ impl Gate {
         state.paused_until = None;
         for listener in mem::take(&mut state.listeners) {
             // Ends at the first error, which is AGAIN where nobody waits any more.
-            while let Ok(mut visitor) = accept(&listener) {
-                visitor.slot = self.slots.take();
-                if visitor.slot.is_some() {
-                    self.await_first_byte(&mut state, visitor);
+            while let Ok((stream, peer)) = accept(&listener) {
+                if let Some(pass) = self.admission.admit(peer.ip()) {
+                    self.await_first_byte(&mut state, Arrival { stream, peer, pass });
                 }
             }
         }
@@ -214,16 +244,27 @@ impl Gate {
     }
 }
 
-fn accept(listener: &TcpListener) -> Result<Visitor, Errno> {
+fn accept(listener: &TcpListener) -> Result<(TcpStream, SocketAddr), Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (stream, peer) = rustix::net::acceptfrom_with(listener, flags)?;
     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(Errno::CONNABORTED)?;
-    Ok(Visitor { stream: stream.into(), peer, slot: None })
+    Ok((stream.into(), peer))
 }
 
 impl State {
     fn is_quiet(&self) -> bool {
         self.listeners.is_empty() && self.silent.is_empty()
+    }
+
+    fn insert(&mut self, data: u64, deadline: Instant, arrival: Arrival) {
+        self.deadlines.insert((deadline, data));
+        self.silent.insert(data, (deadline, arrival));
+    }
+
+    fn remove(&mut self, data: u64) -> Option<Arrival> {
+        let (deadline, arrival) = self.silent.remove(&data)?;
+        self.deadlines.remove(&(deadline, data));
+        Some(arrival)
     }
 
     fn listen(&self, epoll: BorrowedFd<'_>) -> Result<(), Errno> {

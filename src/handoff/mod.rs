@@ -6,8 +6,13 @@
 mod accept;
 mod gate;
 #[allow(unsafe_code)]
+mod message;
+#[allow(unsafe_code)]
 mod options;
+#[allow(unsafe_code)]
+mod peers;
 
 pub use accept::{bind, prove};
 pub use gate::{Arrival, Gate, Notice};
+pub use message::send_shared;
 pub use options::tcp_maxrt;

@@ -120,6 +120,7 @@ impl Store for Memory {
 mod tests {
     use super::*;
     use crate::record::Record;
+    use crate::slots::Slots;
     use crate::wire::render;
     use std::borrow::Cow;
     use time::OffsetDateTime;
@@ -138,7 +139,7 @@ mod tests {
     }
 
     fn store(max_bytes: u64) -> Memory {
-        Memory::new(max_bytes, Arc::new(Health::new("memory")))
+        Memory::new(max_bytes, Arc::new(Health::new("memory", Slots::new(1, 1), Arc::default())))
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl Code {
         }
     }
 
+    /// Whether the request itself was at fault. To ask for an agent that isn't there is no fault.
+    pub fn is_bad_request(self) -> bool {
+        !matches!(self, Code::NotFound | Code::Full | Code::Unavailable | Code::Internal)
+    }
+
     /// The HTTP status (RFC 9110, section 15) and its reason phrase.
     pub fn http(self) -> (u16, &'static str) {
         match self {

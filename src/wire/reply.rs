@@ -55,6 +55,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Whether the request was refused for a fault of its own.
+    pub fn is_to_bad_request(&self) -> bool {
+        matches!(self.outcome, Outcome::Failure(code) if code.is_bad_request())
+    }
+
     /// A success with `body` as its whole JSON object.
     pub fn success(body: Body) -> Reply {
         Reply { outcome: Outcome::Success, body }

@@ -24,3 +24,9 @@ impl Deref for Shared {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 }
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}

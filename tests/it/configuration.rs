@@ -114,6 +114,8 @@ fn help_names_every_flag_variable_and_default() {
         ("--bind", "SERVICE_REGISTRY_BIND", "::"),
         ("--backend", "SERVICE_REGISTRY_BACKEND", "memory"),
         ("--max-bytes", "SERVICE_REGISTRY_MAX_BYTES", "256MiB"),
+        ("--max-connections", "SERVICE_REGISTRY_MAX_CONNECTIONS", "4096"),
+        ("--max-connections-per-address", "SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", "half"),
         ("--log-level", "SERVICE_REGISTRY_LOG", "info"),
     ] {
         let told =

@@ -31,8 +31,13 @@ fn as_libzmq_names_them() -> Vec<Vec<u8>> {
     COUNTED_FROM.into_iter().flat_map(named).collect()
 }
 
-/// Peers that call themselves so are answered, and so are those who come without a name while they stay.
+/// Peers that call themselves so are answered, and so are those who come without a name while they stay. They are so
+/// few at a time that the health port has room for all.
 fn assert_harmless(version: Version, identities: &[Vec<u8>]) {
+    identities.chunks(60).for_each(|few| assert_few_harmless(version, few));
+}
+
+fn assert_few_harmless(version: Version, identities: &[Vec<u8>]) {
     let registry = Registry::start();
     for port in [registry.port(), registry.health_port()] {
         let connections: Vec<Raw> = identities.iter().map(|_| Raw::connect(port)).collect();

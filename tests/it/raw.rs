@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use crate::agent::shown;
 use crate::answer::{self, Answer};
@@ -36,6 +37,19 @@ impl Raw {
     pub(crate) fn connect_to(address: SocketAddr) -> Raw {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)
             .unwrap_or_else(|e| panic!("cannot connect to {address}: {e}"));
+        Raw::over(stream)
+    }
+
+    /// From the address 127.0.0.`last`.
+    pub(crate) fn connect_from(last: u8, port: u16) -> Raw {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        connect(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .unwrap_or_else(|e| panic!("cannot connect from 127.0.0.{last} to port {port}: {e}"));
+        Raw::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Raw {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();

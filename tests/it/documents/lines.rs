@@ -5,11 +5,12 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
+use crate::raw::Raw;
 use crate::registry::{Registry, Start};
 
 use super::page::{print_as_shown, session};
 use super::pages;
-use super::terminal::{Terminal, masked};
+use super::terminal::{Terminal, masked, without_number_after};
 
 const PAGE: &str = "docs/operations.md";
 
@@ -65,6 +66,42 @@ fn a_full_registry_answers_what_the_page_shows() {
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ")).collect();
     assert_eq!(warnings.len(), 1, "once, for all that were refused\n{}", terminal.registry.evidence());
     assert_eq!(masked(warnings[0]), masked(told.text.trim_end()), "{}", told.place);
+}
+
+/// The one warning in what `registry` has said, without its time.
+fn warning(registry: &Registry) -> String {
+    masked(&registry.wait_for_log(|line| line.contains(" WARN ")))
+}
+
+#[test]
+fn connections_past_a_limit_are_told_as_the_page_shows() {
+    let block = pages::read(PAGE).block("text refused");
+    let shown = masked(&block.text);
+    let [all, one] = shown.lines().collect::<Vec<_>>()[..] else { panic!("{}: two lines", block.place) };
+    for (line, limits, addresses) in [(all, "3", vec![1, 1, 2, 2]), (one, "4", vec![1, 1, 1])] {
+        let registry = Registry::with(&["--max-connections", limits]);
+        let _held: Vec<Raw> =
+            addresses.iter().map(|&last| Raw::connect_from(last, registry.port())).collect();
+        assert_eq!(warning(&registry), line, "{}\n{}", block.place, registry.evidence());
+    }
+}
+
+#[test]
+fn too_few_descriptors_are_told_as_the_page_shows() {
+    // How many the registry inherits is its parent's doing, and differs.
+    let same = |text: &str| {
+        let text = without_number_after("at most ", &masked(text));
+        without_number_after("at least ", &text)
+    };
+    let block = pages::read(PAGE).block("text few");
+    let registry = Start::new().descriptors(1024).spawn();
+    assert_eq!(same(&warning(&registry)), same(block.text.trim_end()), "{}", block.place);
+
+    let block = pages::read(PAGE).block("console few");
+    let [(_, shown), (_, code)] = &session(&block)[..] else { panic!("{}: two commands", block.place) };
+    let finished = Start::new().descriptors(40).run_to_end();
+    assert_eq!(same(&finished.stderr), same(shown), "{}\n{finished}", block.place);
+    assert_eq!(finished.status.code().map(|code| format!("{code}\n")).as_ref(), Some(code), "{finished}");
 }
 
 /// Registers agents until not even the smallest fits.

@@ -89,7 +89,8 @@ fn go_through(page: &Page, ask: fn(u16, &[u8]) -> Vec<u8>) -> Tried {
             }
             "python" => reader.runs(block, followed(block, rest.next(), "text")),
             // Tests in `lines` want them.
-            "console start" | "console full" | "text full" | "text log" => {}
+            "console start" | "console full" | "text full" | "text log" | "text refused" | "text few"
+            | "console few" => {}
             // Drawings and excerpts.
             "" | "text" | "rust" | "toml" => holds_no_command(block),
             other => panic!("{}: nobody checks a block of \"{other}\"", block.place),
