@@ -136,9 +136,8 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let listeners = listen::listen(&config.bind, config.port).map_err(at("registry port"))?;
     let health_listeners = listen::listen(&config.bind, config.health_port).map_err(at("health port"))?;
     let registry_url = format!("http://{}:{}", host_to_try(&listeners)?, place(&listeners)?.0);
-    let greeting = greeting(config, &listeners, &health_listeners, &registry_url)?;
-    let lines = greeting.into_iter().map(|line| (Level::Info, line));
-    let lines = lines.chain(lowered.map(|line| (Level::Warn, line))).collect();
+    let lines = greeting(config, &listeners, &health_listeners, &registry_url)?;
+    let lines = lines.into_iter().map(|line| (Level::Info, line)).chain(lowered).collect();
 
     // Ending it waits for every socket, and after a failed start some thread may keep one for ever: only a stop ends it.
     let context = ManuallyDrop::new(zmq::Context::new());
@@ -187,18 +186,19 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
 fn admissions(
     config: &Config,
     counters: &Arc<Counters>,
-) -> Result<((Admission, Admission), Option<String>), TooFew> {
+) -> Result<((Admission, Admission), Option<(Level, String)>), TooFew> {
     let inherited = descriptors::inherited();
     let limit = descriptors::raise();
     let shares = descriptors::share(limit, inherited, config.bind.len(), config.max_connections)?;
     let registry = shares.registry_limits(config.max_connections_per_address);
     let lowered = (registry.all < config.max_connections).then(|| {
         let limit = limit.unwrap_or_default();
-        format!(
+        let line = format!(
             "at most {} connections instead of {}: the limit of file descriptors is {limit} (LimitNOFILE= of the unit, \
              ulimit -Hn)",
             registry.all, config.max_connections
-        )
+        );
+        (Level::Warn, line)
     });
     let health = shares.health_limits();
     let registry = Admission::new("registry", Some(LIMIT_FLAGS), registry, Arc::clone(counters));
