@@ -5,7 +5,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | [`config`], [`journal`], [`announcer`], [`stop`] | flags and variables, the log, signals |
+//! | [`config`], [`greeting`], [`journal`], [`announcer`], [`stop`] | flags and variables, the log, signals |
 //! | [`descriptors`], [`allocator`], [`counters`] | what the system gives us, and what strangers do to us |
 //! | [`listen`], [`admission`], [`slots`] | a connection comes in, or there is no room for it |
 //! | [`handoff`], [`classify`] | it is told apart by its first byte |
@@ -17,6 +17,7 @@
 
 pub mod announcer;
 pub mod config;
+pub mod greeting;
 pub mod journal;
 pub mod stop;
 

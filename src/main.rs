@@ -5,7 +5,6 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -14,19 +13,19 @@ use std::thread::{self, JoinHandle};
 
 use log::Level;
 use service_registry::act::{self, Registry};
-use service_registry::admission::Admission;
+use service_registry::admission::{Admission, Limits};
 use service_registry::allocator;
 use service_registry::announcer::Announcer;
 use service_registry::config::{self, Config, HELP, Wish};
 use service_registry::counters::Counters;
 use service_registry::descriptors::{self, TooFew};
 use service_registry::door::{self, Door, Inbox};
+use service_registry::greeting;
 use service_registry::handoff::{self, Gate};
 use service_registry::health::{Health, VERSION};
 use service_registry::http::{self, Routes};
 use service_registry::journal;
 use service_registry::listen;
-use service_registry::quote;
 use service_registry::rep::{Asked, Rep};
 use service_registry::stop::{self, Stop, Waker};
 use service_registry::store::memory::Memory;
@@ -65,41 +64,38 @@ type AnyError = Box<dyn Error>;
 fn run(config: &Config) -> Result<ExitCode, AnyError> {
     allocator::give_memory_back();
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
-    let Opened {
-        mut context,
-        inbox,
-        ports,
-        rep,
-        health_rep,
-        lanes,
-        health_lanes,
-        wakers,
-        registry_url,
-        lines,
-        health,
-        counters,
-    } = open(config)?;
+    let Opened { mut context, inbox, registry_port, health_port, registry_url, lines, health, counters } =
+        open(config)?;
     let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
     let announcer = Announcer::start().map_err(at("starting a thread"))?;
     let clock = OffsetDateTime::now_utc;
     let registry = Arc::new(Registry::new(store, Arc::clone(&health), clock, announcer.clone()));
 
     let stop = Stop::default();
+    let close = |gate: &Arc<Gate>| -> Waker {
+        let gate = Arc::clone(gate);
+        Box::new(move || gate.stop_listening())
+    };
+    // Listening ends first: who is let in by then is answered by those who are woken next.
+    let (closers, wakers) =
+        ([close(&registry_port.gate), close(&health_port.gate)], [registry_port.wake, health_port.wake]);
+    let wakers = closers.into_iter().chain([inbox.waker()]).chain(wakers).collect();
     stop::on_signals(stop.clone(), wakers).map_err(at("taking over the signals"))?;
     let routes = |api| routes(&health, api, &registry_url, &counters);
-    serve_http("health-http", health_lanes, routes(None))?;
-    serve_http("api-http", lanes, routes(Some(&registry)))?;
+    serve_http("health-http", health_port.server, routes(None))?;
+    serve_http("api-http", registry_port.server, routes(Some(&registry)))?;
+    let ports = vec![(registry_port.gate, registry_port.lanes), (health_port.gate, health_port.lanes)];
     let door = Door::new(inbox, ports, Arc::clone(&counters)).map_err(at("starting the HTTP servers"))?;
     let door_stop = stop.clone();
     let door = spawn("door", move || door.serve(&door_stop))?;
     let health_stop = stop.clone();
     let health_rep = spawn("health-zmq", move || {
-        health_rep.serve(&health_stop, |_| health.reply(OffsetDateTime::now_utc()))
+        health_port.rep.serve(&health_stop, |_| health.reply(OffsetDateTime::now_utc()))
     })?;
     lines.iter().for_each(|(level, line)| log::log!(*level, "{line}"));
     log::info!("ready");
 
-    rep.serve(&stop, |asked| match asked {
+    registry_port.rep.serve(&stop, |asked| match asked {
         Asked::Request(request) => registry.answer(request),
         Asked::Multipart(frames) => act::multipart(frames),
     })?;
@@ -116,13 +112,8 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
 struct Opened {
     context: ManuallyDrop<zmq::Context>,
     inbox: Arc<Inbox>,
-    ports: Vec<(Arc<Gate>, Vec<UnixStream>)>,
-    rep: Rep,
-    health_rep: Rep,
-    /// Where tiny_http accepts its lanes: the API's, and the health port's.
-    lanes: UnixListener,
-    health_lanes: UnixListener,
-    wakers: Vec<Waker>,
+    registry_port: Port,
+    health_port: Port,
     /// Where a command typed on this host reaches the registry.
     registry_url: String,
     lines: Vec<(Level, String)>,
@@ -130,14 +121,23 @@ struct Opened {
     counters: Arc<Counters>,
 }
 
+/// One port, both protocols.
+struct Port {
+    gate: Arc<Gate>,
+    rep: Rep,
+    wake: Waker,
+    /// Where tiny_http accepts the other ends of the lanes.
+    server: UnixListener,
+    lanes: Vec<UnixStream>,
+}
+
 fn open(config: &Config) -> Result<Opened, AnyError> {
     let counters = Arc::new(Counters::default());
-    let ((admission, health_admission), lowered) = admissions(config, &counters)?;
+    let (limits, health_limits) = limits(config)?;
     let listeners = listen::listen(&config.bind, config.port).map_err(at("registry port"))?;
     let health_listeners = listen::listen(&config.bind, config.health_port).map_err(at("health port"))?;
-    let registry_url = format!("http://{}:{}", host_to_try(&listeners)?, place(&listeners)?.0);
-    let lines = greeting(config, &listeners, &health_listeners, &registry_url)?;
-    let lines = lines.into_iter().map(|line| (Level::Info, line)).chain(lowered).collect();
+    let registry_url = greeting::registry_url(&listeners)?;
+    let lines = greeting::lines(config, &listeners, &health_listeners, limits.all)?;
 
     // Ending it waits for every socket, and after a failed start some thread may keep one for ever: only a stop ends it.
     let context = ManuallyDrop::new(zmq::Context::new());
@@ -146,64 +146,30 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     handoff::prove(&context).map_err(at("trying the hand-off over loopback"))?;
 
     let inbox = Inbox::new().map_err(at("opening an eventfd"))?;
-    let health = Health::new("memory", Arc::clone(admission.slots()), Arc::clone(&counters));
-    let gate = Gate::open(listeners, admission, Arc::clone(&counters), inbox.notifier(0))
-        .map_err(at("watching the registry port"))?;
-    let health_gate =
-        Gate::open(health_listeners, health_admission, Arc::clone(&counters), inbox.notifier(1))
-            .map_err(at("watching the health port"))?;
-    let (lanes, our_lanes) = door::open_lanes(LANES.0).map_err(at("opening lanes"))?;
-    let (health_lanes, our_health_lanes) = door::open_lanes(LANES.1).map_err(at("opening lanes"))?;
-    let (rep, wake_rep) = Rep::open(&context, "registry", 0, &gate).map_err(at("opening a REP socket"))?;
-    let (health_rep, wake_health_rep) =
-        Rep::open(&context, "health", 1, &health_gate).map_err(at("opening a REP socket"))?;
-    let close = |gate: &Arc<Gate>| -> Waker {
-        let gate = Arc::clone(gate);
-        Box::new(move || gate.stop_listening())
+    let admission = Admission::new("registry", Some(LIMIT_FLAGS), limits, Arc::clone(&counters));
+    let health_admission = Admission::new("health", None, health_limits, Arc::clone(&counters));
+    let health = Arc::new(Health::new("memory", Arc::clone(admission.slots()), Arc::clone(&counters)));
+    let port = |number, listeners, admission, lanes| -> Result<Port, AnyError> {
+        let gate = Gate::open(listeners, admission, Arc::clone(&counters), inbox.notifier(number))
+            .map_err(at("watching a port"))?;
+        let name = format!("port-{number}");
+        let (rep, wake) =
+            Rep::open(&context, &name, number as u32, &gate).map_err(at("opening a REP socket"))?;
+        let (server, lanes) = door::open_lanes(lanes).map_err(at("opening lanes"))?;
+        Ok(Port { gate, rep, wake, server, lanes })
     };
-    // Listening ends first: who is let in by then is answered by those who are woken next.
-    let wakers = vec![close(&gate), close(&health_gate), inbox.waker(), wake_rep, wake_health_rep];
-    let ports = vec![(gate, our_lanes), (health_gate, our_health_lanes)];
-    let health = Arc::new(health);
-    Ok(Opened {
-        context,
-        inbox,
-        ports,
-        rep,
-        health_rep,
-        lanes,
-        health_lanes,
-        wakers,
-        registry_url,
-        lines,
-        health,
-        counters,
-    })
+    let registry_port = port(0, listeners, admission, LANES.0)?;
+    let health_port = port(1, health_listeners, health_admission, LANES.1)?;
+    Ok(Opened { context, inbox, registry_port, health_port, registry_url, lines, health, counters })
 }
 
-/// Each port's admission, within what the system allows; a line to tell where that is less than what was wanted.
-/// libzmq aborts where it gets no descriptor for its own; so few that no client could connect end the start here instead.
-fn admissions(
-    config: &Config,
-    counters: &Arc<Counters>,
-) -> Result<((Admission, Admission), Option<(Level, String)>), TooFew> {
+/// Each port's limits, within what the system allows. libzmq aborts where it gets no descriptor for its own; so few that
+/// no client could connect end the start here instead.
+fn limits(config: &Config) -> Result<(Limits, Limits), TooFew> {
     let inherited = descriptors::inherited();
-    let limit = descriptors::raise();
-    let shares = descriptors::share(limit, inherited, config.bind.len(), config.max_connections)?;
-    let registry = shares.registry_limits(config.max_connections_per_address);
-    let lowered = (registry.all < config.max_connections).then(|| {
-        let limit = limit.unwrap_or_default();
-        let line = format!(
-            "at most {} connections instead of {}: the limit of file descriptors is {limit} (LimitNOFILE= of the unit, \
-             ulimit -Hn)",
-            registry.all, config.max_connections
-        );
-        (Level::Warn, line)
-    });
-    let health = shares.health_limits();
-    let registry = Admission::new("registry", Some(LIMIT_FLAGS), registry, Arc::clone(counters));
-    let health = Admission::new("health", None, health, Arc::clone(counters));
-    Ok(((registry, health), lowered))
+    let shares =
+        descriptors::share(descriptors::raise(), inherited, config.bind.len(), config.max_connections)?;
+    Ok((shares.registry_limits(config.max_connections_per_address), shares.health_limits()))
 }
 
 fn routes(
@@ -248,51 +214,6 @@ fn spawn(
 fn finish(thread: JoinHandle<()>) {
     // It can't have panicked: what runs in it is caught.
     let _ = thread.join();
-}
-
-/// The lines that a start prints, all but the last.
-fn greeting(
-    config: &Config,
-    registry: &[TcpListener],
-    health: &[TcpListener],
-    registry_url: &str,
-) -> io::Result<Vec<String>> {
-    let (port, addresses) = place(registry)?;
-    let (health_port, _) = place(health)?;
-    let mut lines = vec![
-        format!(
-            "service-registry {VERSION}: memory backend, at most {} of records",
-            quote::size(config.max_bytes)
-        ),
-        format!("registry port {port} (ZMQ and HTTP) on {addresses}"),
-        format!("health port {health_port} (HTTP and ZMQ) on {addresses}"),
-        format!("try: {}", http::example(registry_url)),
-    ];
-    if config.bind.is_empty() || !config.bind.iter().all(|address| address.is_loopback()) {
-        lines.push(format!(
-            "there is no authentication: whoever reaches port {port} can register and replace agents \
-             (--bind 127.0.0.1 keeps it to this host)"
-        ));
-    }
-    Ok(lines)
-}
-
-/// What stands for the first address in a command typed on this host.
-fn host_to_try(listeners: &[TcpListener]) -> io::Result<String> {
-    let address = listeners.first().map(TcpListener::local_addr).transpose()?;
-    let own = |ip: IpAddr| ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
-    Ok(match address.map(|address| address.ip()) {
-        Some(IpAddr::V4(ip)) if !own(ip.into()) => ip.to_string(),
-        Some(IpAddr::V6(ip)) if !own(ip.into()) => format!("[{ip}]"),
-        _ => "localhost".into(),
-    })
-}
-
-fn place(listeners: &[TcpListener]) -> io::Result<(u16, String)> {
-    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
-    let port = addresses.first().map_or(0, |address| address.port());
-    let ips: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    Ok((port, ips.join(", ")))
 }
 
 fn print(text: &str) -> ExitCode {

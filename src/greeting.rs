@@ -1,0 +1,73 @@
+//! What a start prints: where it listens, how to try it, and what a person should know. Looks at listeners, changes none.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+
+use log::Level;
+
+use crate::config::Config;
+use crate::descriptors;
+use crate::health::VERSION;
+use crate::http;
+use crate::quote;
+
+/// Where a command typed on this host reaches the registry.
+pub fn registry_url(registry: &[TcpListener]) -> io::Result<String> {
+    Ok(format!("http://{}:{}", host_to_try(registry)?, place(registry)?.0))
+}
+
+/// The lines that a start prints, all but the last, where `connections` are those that the registry port may have.
+pub fn lines(
+    config: &Config,
+    registry: &[TcpListener],
+    health: &[TcpListener],
+    connections: usize,
+) -> io::Result<Vec<(Level, String)>> {
+    let (port, addresses) = place(registry)?;
+    let (health_port, _) = place(health)?;
+    let mut lines = vec![
+        format!(
+            "service-registry {VERSION}: memory backend, at most {} of records",
+            quote::size(config.max_bytes)
+        ),
+        format!("registry port {port} (ZMQ and HTTP) on {addresses}"),
+        format!("health port {health_port} (HTTP and ZMQ) on {addresses}"),
+        format!("try: {}", http::example(&registry_url(registry)?)),
+    ];
+    if config.bind.is_empty() || !config.bind.iter().all(|address| address.is_loopback()) {
+        lines.push(format!(
+            "there is no authentication: whoever reaches port {port} can register and replace agents \
+             (--bind 127.0.0.1 keeps it to this host)"
+        ));
+    }
+    let lines = lines.into_iter().map(|line| (Level::Info, line));
+    Ok(lines.chain(lowered(config.max_connections, connections)).collect())
+}
+
+/// What stands for the first address in a command typed on this host.
+fn host_to_try(listeners: &[TcpListener]) -> io::Result<String> {
+    let address = listeners.first().map(TcpListener::local_addr).transpose()?;
+    let own = |ip: IpAddr| ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
+    Ok(match address.map(|address| address.ip()) {
+        Some(IpAddr::V4(ip)) if !own(ip.into()) => ip.to_string(),
+        Some(IpAddr::V6(ip)) if !own(ip.into()) => format!("[{ip}]"),
+        _ => "localhost".into(),
+    })
+}
+
+fn place(listeners: &[TcpListener]) -> io::Result<(u16, String)> {
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let port = addresses.first().map_or(0, |address| address.port());
+    let ips: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    Ok((port, ips.join(", ")))
+}
+
+/// The warning of a start that can't have all the connections it wants.
+fn lowered(wanted: usize, allowed: usize) -> Option<(Level, String)> {
+    let limit = descriptors::raise().filter(|_| allowed < wanted)?;
+    let line = format!(
+        "at most {allowed} connections instead of {wanted}: the limit of file descriptors is {limit} \
+         (LimitNOFILE= of the unit, ulimit -Hn)"
+    );
+    Some((Level::Warn, line))
+}
