@@ -14,6 +14,7 @@ use crate::stop::{Stop, Waker};
 use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
 use crate::wire::reply::{Body, Reply};
+use crate::wire::shared::Shared;
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
@@ -92,8 +93,8 @@ impl Rep {
         loop {
             match self.socket.recv(&mut request, 0) {
                 // The bell; it waits for no answer.
-                Ok(()) if request.is_empty() && stop.begun() => self.send(Body::Fixed(b""))?,
-                Ok(()) => self.reply(&request, &answer)?,
+                Ok(()) if request.is_empty() && stop.begun() => self.send(b"")?,
+                Ok(()) => self.reply(&mut request, &answer)?,
                 Err(zmq::Error::EINTR) => continue,
                 Err(error) => return Err(error.into()),
             }
@@ -115,7 +116,7 @@ impl Rep {
                 Err(error) => return Err(error.into()),
             }
             match self.socket.recv(&mut request, DONTWAIT) {
-                Ok(()) => self.reply(&request, answer)?,
+                Ok(()) => self.reply(&mut request, answer)?,
                 Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -123,7 +124,7 @@ impl Rep {
         Ok(())
     }
 
-    fn reply(&mut self, request: &Message, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
+    fn reply(&mut self, request: &mut Message, answer: &impl Fn(Asked<'_>) -> Reply) -> io::Result<()> {
         let frames = if request.get_more() { 1 + self.drop_rest()? } else { 1 };
         let asked = if frames == 1 { Asked::Request(request) } else { Asked::Multipart(frames) };
         // A panic costs the request that caused it; the peer gets an answer all the same, and REP stays in step.
@@ -132,19 +133,24 @@ impl Rep {
         if reply.is_to_bad_request() {
             self.counters.bad_requests.add();
         }
-        self.send(reply.body)
+        match reply.body {
+            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => self.share(request, bytes),
+            body => self.send(&body),
+        }
+    }
+
+    fn share(&mut self, request: &mut Message, bytes: Shared) -> io::Result<()> {
+        if handoff::send_shared(&mut self.socket, request, bytes)? {
+            return Ok(());
+        }
+        let text = "too many large replies wait to be read; try again later";
+        self.send(&Reply::failure(Code::Unavailable, text).body)
     }
 
     /// Without ZMQ_ROUTER_MANDATORY libzmq drops what a peer has no room for, or isn't there to take.
-    fn send(&mut self, body: Body) -> io::Result<()> {
-        match body {
-            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => {
-                return handoff::send_shared(&mut self.socket, bytes);
-            }
-            _ => {}
-        }
+    fn send(&mut self, body: &[u8]) -> io::Result<()> {
         loop {
-            match self.socket.send(&*body, 0) {
+            match self.socket.send(body, 0) {
                 Err(zmq::Error::EINTR) => {}
                 sent => return Ok(sent?),
             }

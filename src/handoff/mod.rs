@@ -11,6 +11,7 @@ mod message;
 mod options;
 #[allow(unsafe_code)]
 mod peers;
+mod unread;
 
 pub use accept::{bind, prove};
 pub use gate::{Arrival, Gate, Notice};

@@ -5,29 +5,70 @@ use std::collections::HashMap;
 use std::ffi::c_int;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::net::{Shutdown, shutdown};
 
 use crate::admission::Pass;
 use crate::counters::Counters;
 
-/// Every peer of every gate. A descriptor is one connection's until libzmq has told that it is gone.
-static PEERS: Mutex<Option<HashMap<RawFd, Peer>>> = Mutex::new(None);
+/// Every peer of every gate.
+static PEERS: LazyLock<Mutex<Peers>> = LazyLock::new(Mutex::default);
 /// For what libzmq can't tell of a single peer.
 static COUNTERS: OnceLock<Arc<Counters>> = OnceLock::new();
 
+#[derive(Default)]
+struct Peers {
+    /// A descriptor is one connection's until libzmq has told that it is gone.
+    here: HashMap<RawFd, Peer>,
+    /// How many there were.
+    number: u64,
+}
+
 struct Peer {
+    number: u64,
     address: SocketAddr,
+    is_cut: bool,
     _pass: Pass,
+}
+
+/// One peer, never mistaken for a later one that got its descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PeerId {
+    pub(super) descriptor: RawFd,
+    pub(super) number: u64,
 }
 
 /// Notes a connection that libzmq is about to get.
 pub(super) fn enter(stream: BorrowedFd<'_>, address: SocketAddr, pass: Pass, counters: &Arc<Counters>) {
     COUNTERS.get_or_init(|| Arc::clone(counters));
-    let peer = Peer { address, _pass: pass };
-    peers().get_or_insert_default().insert(stream.as_raw_fd(), peer);
+    let mut peers = peers();
+    peers.number += 1;
+    let peer = Peer { number: peers.number, address, is_cut: false, _pass: pass };
+    peers.here.insert(stream.as_raw_fd(), peer);
 }
 
-fn peers() -> MutexGuard<'static, Option<HashMap<RawFd, Peer>>> {
+/// The peer that has this descriptor now.
+pub(super) fn of(descriptor: RawFd) -> Option<PeerId> {
+    let number = peers().here.get(&descriptor)?.number;
+    Some(PeerId { descriptor, number })
+}
+
+/// Ends a peer's connection; libzmq sees its end and closes it.
+pub(super) fn cut(id: PeerId) {
+    let mut peers = peers();
+    let meant = |peer: &&mut Peer| peer.number == id.number && !peer.is_cut;
+    let Some(peer) = peers.here.get_mut(&id.descriptor).filter(meant) else { return };
+    peer.is_cut = true;
+    // SAFETY: who is in the table has not been closed yet, and can't be while the table is locked.
+    let stream = unsafe { BorrowedFd::borrow_raw(id.descriptor) };
+    // The only failure is a connection that has ended by itself.
+    let _ = shutdown(stream, Shutdown::Both);
+    COUNTERS.get().inspect(|counters| counters.lost_replies.add());
+    log::debug!("closed {}: it left too many different replies unread", peer.address);
+}
+
+fn peers() -> MutexGuard<'static, Peers> {
     PEERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -48,7 +89,7 @@ fn count(counters: &Counters, why: c_int) -> Option<&'static str> {
 extern "C" fn service_registry_peer_failed(descriptor: c_int, why: c_int) {
     let Some(text) = COUNTERS.get().and_then(|counters| count(counters, why)) else { return };
     if log::log_enabled!(log::Level::Debug) {
-        let address = peers().as_ref().and_then(|peers| Some(peers.get(&descriptor)?.address));
+        let address = peers().here.get(&descriptor).map(|peer| peer.address);
         address.inspect(|address| log::debug!("closed {address}: {text}"));
     }
 }
@@ -56,7 +97,8 @@ extern "C" fn service_registry_peer_failed(descriptor: c_int, why: c_int) {
 /// libzmq is about to close this descriptor, which may be another's in a moment.
 #[unsafe(no_mangle)]
 extern "C" fn service_registry_peer_gone(descriptor: c_int) {
-    let gone = peers().as_mut().and_then(|peers| peers.remove(&descriptor));
+    // In two steps: a pass gives its slots back outside the lock.
+    let gone = peers().here.remove(&descriptor);
     drop(gone);
 }
 
