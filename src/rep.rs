@@ -22,8 +22,9 @@ const HANDSHAKE: i32 = 5_000;
 const KEEPALIVE: (i32, i32, i32) = (60, 10, 3);
 /// How long a peer may leave what we sent untaken, in milliseconds; then the kernel gives the connection up.
 const UNTAKEN: i32 = 10_000;
-/// How many requests of one peer may wait; then libzmq stops reading it, until there is room. Each may be 128 KiB.
-const WAITING_REQUESTS: i32 = 16;
+/// How many requests of one peer may wait; then libzmq stops reading it, until there is room. Each may be 128 KiB. libzmq
+/// hears of room by halves of this number, so a peer with 16 under way, as the contract has it, is never stopped.
+const WAITING_REQUESTS: i32 = 32;
 /// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that
 /// has no more requests under way loses none.
 const WAITING_REPLIES: i32 = 256;
