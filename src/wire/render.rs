@@ -96,9 +96,9 @@ pub fn failure(code: Code, text: &str) -> Vec<u8> {
     out
 }
 
-/// The reply to `list_agents`; `names` come in their order.
-pub fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Shared {
-    let mut out = Vec::with_capacity(40 + 24 * names.len());
+/// The reply to `list_agents`; `names` come in their order, and `room` bytes are likely to hold it.
+pub fn list<'a>(names: impl Iterator<Item = &'a str>, room: usize) -> Shared {
+    let mut out = Vec::with_capacity(room);
     out.extend_from_slice(br#"{"status":"success","agents":["#);
     for (index, name) in names.enumerate() {
         if index > 0 {
@@ -183,9 +183,9 @@ mod tests {
     fn a_list_is_names_between_commas() {
         let names = ["a", "b\"", "é"];
         assert_eq!(
-            &*list(names.iter().copied()),
+            &*list(names.iter().copied(), 9),
             r#"{"status":"success","agents":["a","b\"","é"]}"#.as_bytes()
         );
-        assert_eq!(&*list(std::iter::empty::<&str>()), br#"{"status":"success","agents":[]}"#);
+        assert_eq!(&*list(std::iter::empty::<&str>(), 0), br#"{"status":"success","agents":[]}"#);
     }
 }
