@@ -1,0 +1,176 @@
+//! What is changed in the vendored libzmq, place by place: defects by which one peer harms others or takes what it should
+//! not have, and three calls by which libzmq tells us what becomes of a peer. docs/architecture.md, "libzmq, mended", tells
+//! the story; tests/it/peers.rs and tests/it/hostile/ show each defect from outside.
+
+/// One change: the file, what stands there now, exactly once, and what is to stand there.
+pub(crate) struct Mend {
+    pub(crate) file: &'static str,
+    pub(crate) before: &'static str,
+    pub(crate) after: &'static str,
+}
+
+pub(crate) const MENDS: [Mend; 21] = [
+    // A peer's routing id that starts with zero may be one that libzmq gives to another peer later, which it asserts
+    // can't be. RFC 23 reserves those for libzmq; such a peer is now given one, as one without an id is.
+    Mend {
+        file: "router.cpp",
+        before: "        if (msg.size () == 0) {\n            //  Fall back on the auto-generation",
+        after: "        if (msg.size () == 0\n            || *static_cast<const unsigned char *> (msg.data ()) == 0) {\n            \
+                //  Fall back on the auto-generation",
+    },
+    // After a request without a delimiter, read when its peer had gone, the next request's reply went nowhere.
+    Mend {
+        file: "router.cpp",
+        before: "        _current_out = NULL;\n        _more_out = false;\n    }\n    return 0;\n}\n\n\
+                 bool zmq::router_t::xhas_in ()",
+        after: "        _current_out = NULL;\n    }\n    _more_out = false;\n    return 0;\n}\n\n\
+                bool zmq::router_t::xhas_in ()",
+    },
+    // ZMTP 1.0 and 2.0 have no mechanism, and only a mechanism's end ended the handshake timer: it cut them off at work.
+    Mend {
+        file: "zmtp_engine.cpp",
+        before: "    _process_msg = &zmtp_engine_t::push_msg_to_session;\n\n    return 0;\n}\n",
+        after: "    if (_has_handshake_timer) {\n        cancel_timer (handshake_timer_id);\n        \
+                _has_handshake_timer = false;\n    }\n    \
+                _process_msg = &zmtp_engine_t::push_msg_to_session;\n\n    return 0;\n}\n",
+    },
+    // A peer's two queues grew by 256 messages at a time, 16 KiB, and kept a spare: 83 KiB for each peer that has asked often.
+    Mend {
+        file: "pipe.cpp",
+        before: "    typedef ypipe_t<msg_t, message_pipe_granularity> upipe_normal_t;\n",
+        after: "    typedef ypipe_t<msg_t, 32> upipe_normal_t;\n",
+    },
+    Mend {
+        file: "pipe.cpp",
+        before: "new (std::nothrow) ypipe_t<msg_t, message_pipe_granularity> ();",
+        after: "new (std::nothrow) ypipe_t<msg_t, 32> ();",
+    },
+    // A PING shorter than its own TTL was answered with up to 16 bytes of memory that it had not brought: others' requests.
+    Mend {
+        file: "zmtp_engine.cpp",
+        before: "        && memcmp (cmd_name, \"PING\", cmd_name_size) == 0)\n",
+        after: "        && memcmp (cmd_name, \"PING\", cmd_name_size) == 0\n        \
+                && msg_->size () >= msg_t::ping_cmd_name_size + 2)\n",
+    },
+    // RFC 23: an identity is 255 bytes at most. libzmq keeps several copies of it.
+    Mend {
+        file: "zmtp_engine.cpp",
+        before: "    if (_options.recv_routing_id) {\n        msg_->set_flags (msg_t::routing_id);\n",
+        after: "    if (msg_->size () > 255) {\n        errno = EPROTO;\n        return -1;\n    }\n    \
+                if (_options.recv_routing_id) {\n        msg_->set_flags (msg_t::routing_id);\n",
+    },
+    Mend {
+        file: "mechanism.cpp",
+        before: "        if (name == ZMTP_PROPERTY_IDENTITY && options.recv_routing_id)\n",
+        after: "        if (name == ZMTP_PROPERTY_IDENTITY && value_length > 255) {\n            errno = EPROTO;\n            \
+                return -1;\n        }\n        if (name == ZMTP_PROPERTY_IDENTITY && options.recv_routing_id)\n",
+    },
+    // The properties of READY were kept, twice, for as long as the peer stayed: 128 KiB of them cost 3.4 MiB. Nobody reads them.
+    Mend {
+        file: "mechanism.cpp",
+        before: "        (zap_flag_ ? _zap_properties : _zmtp_properties)\n          .ZMQ_MAP_INSERT_OR_EMPLACE (",
+        after: "        if (zap_flag_)\n            _zap_properties.ZMQ_MAP_INSERT_OR_EMPLACE (",
+    },
+    // A peer whose identity another one took over kept its connection without a pipe behind it: what it sent next stopped its
+    // reading for ever, so that its end was never noticed and its descriptor never freed. It is closed now.
+    Mend {
+        file: "session_base.cpp",
+        before: "    if (!is_terminating () && options.raw_socket) {\n",
+        after: "    if (!is_terminating () && (options.raw_socket || (!_active && !_pending))) {\n",
+    },
+    // A peer of ZMTP 1.0 or 2.0 that says who it is while the socket closes has no pipe any more: libzmq asserted that it has,
+    // and a stop ended in an abort. (mechanism_ready, for ZMTP 3.x, bails out in the same place.)
+    Mend {
+        file: "zmtp_engine.cpp",
+        before: "        msg_->set_flags (msg_t::routing_id);\n        const int rc = session ()->push_msg (msg_);\n        errno_assert (rc == 0);\n",
+        after: "        msg_->set_flags (msg_t::routing_id);\n        const int rc = session ()->push_msg (msg_);\n        \
+                if (rc == -1 && errno == EAGAIN)\n            return -1;\n        errno_assert (rc == 0);\n",
+    },
+    // Frames of one message were bounded one by one, and their number not at all; none leaves memory before the last has come.
+    Mend {
+        file: "v2_decoder.hpp",
+        before: "    const int64_t _max_msg_size;\n",
+        after: "    const int64_t _max_msg_size;\n    uint64_t _whole_size;\n",
+    },
+    Mend {
+        file: "v2_decoder.cpp",
+        before: "    _max_msg_size (maxmsgsize_)\n",
+        after: "    _max_msg_size (maxmsgsize_),\n    _whole_size (0)\n",
+    },
+    Mend {
+        file: "v2_decoder.cpp",
+        before: "    //  Message size must fit into size_t data type.\n",
+        after: "    _whole_size += msg_size_ + sizeof (msg_t);\n    \
+                if (_max_msg_size >= 0 && _whole_size > 8 * static_cast<uint64_t> (_max_msg_size)) {\n        \
+                errno = EMSGSIZE;\n        return -1;\n    }\n    \
+                if (!(_msg_flags & msg_t::more))\n        _whole_size = 0;\n\n    \
+                //  Message size must fit into size_t data type.\n",
+    },
+    Mend {
+        file: "v1_decoder.hpp",
+        before: "    const int64_t _max_msg_size;\n",
+        after: "    const int64_t _max_msg_size;\n    uint64_t _whole_size;\n",
+    },
+    Mend {
+        file: "v1_decoder.cpp",
+        before: "    _max_msg_size (maxmsgsize_)\n{\n",
+        after: "    _max_msg_size (maxmsgsize_),\n    _whole_size (0)\n{\n",
+    },
+    Mend {
+        file: "v1_decoder.cpp",
+        before: "    _in_progress.set_flags (_tmpbuf[0] & msg_t::more);\n",
+        after: "    _in_progress.set_flags (_tmpbuf[0] & msg_t::more);\n    \
+                _whole_size += _in_progress.size () + sizeof (msg_t);\n    \
+                if (_max_msg_size >= 0 && _whole_size > 8 * static_cast<uint64_t> (_max_msg_size)) {\n        \
+                errno = EMSGSIZE;\n        return -1;\n    }\n    \
+                if (!(_tmpbuf[0] & msg_t::more))\n        _whole_size = 0;\n",
+    },
+    // Not defects, but what libzmq doesn't tell otherwise, or only by a monitor that another thread must read all the time.
+    // src/handoff/peers.rs is told that a reply is lost, since its peer's queue is full,…
+    Mend {
+        file: "router.cpp",
+        before: "int zmq::router_t::xsend (msg_t *msg_)\n{\n    //  If this",
+        after: "extern \"C\" void service_registry_reply_lost ();\n\n\
+                int zmq::router_t::xsend (msg_t *msg_)\n{\n    //  If this",
+    },
+    Mend {
+        file: "router.cpp",
+        before: "                    const bool pipe_full = !_current_out->check_hwm ();\n",
+        after: "                    const bool pipe_full = !_current_out->check_hwm ();\n                    \
+                if (pipe_full)\n                        service_registry_reply_lost ();\n",
+    },
+    // …why a connection is given up (1: the handshake took too long, 2: the kernel gave up, 3: a fault in what was sent)…
+    Mend {
+        file: "stream_engine_base.cpp",
+        before: "void zmq::stream_engine_base_t::error (error_reason_t reason_)\n{\n",
+        after: "extern \"C\" void service_registry_peer_failed (int descriptor_, int why_);\n\n\
+                void zmq::stream_engine_base_t::error (error_reason_t reason_)\n{\n    \
+                service_registry_peer_failed (_s, reason_ == timeout_error      ? 1\n                                      \
+                : reason_ == protocol_error   ? 3\n                                      \
+                : errno == ETIMEDOUT          ? 2\n                                                                    \
+                : 0);\n",
+    },
+    // …and that one is about to be closed.
+    Mend {
+        file: "stream_engine_base.cpp",
+        before: "zmq::stream_engine_base_t::~stream_engine_base_t ()\n{\n    zmq_assert (!_plugged);\n",
+        after: "extern \"C\" void service_registry_peer_gone (int descriptor_);\n\n\
+                zmq::stream_engine_base_t::~stream_engine_base_t ()\n{\n    zmq_assert (!_plugged);\n    \
+                service_registry_peer_gone (_s);\n",
+    },
+];
+
+/// The files to compile anew: those that a mend changes, and those that include a header that one changes.
+pub(crate) const FILES: [&str; 8] = [
+    "mechanism.cpp",
+    "pipe.cpp",
+    "router.cpp",
+    "session_base.cpp",
+    "stream_engine_base.cpp",
+    "v1_decoder.cpp",
+    "v2_decoder.cpp",
+    "zmtp_engine.cpp",
+];
+
+/// Headers that a mend changes. Nobody but [`FILES`] uses the size of what is in them.
+pub(crate) const HEADERS: [&str; 2] = ["v1_decoder.hpp", "v2_decoder.hpp"];
