@@ -10,7 +10,7 @@ BINARY   = target/release/service-registry
 # What a test run needs beside Rust, as Debian's packages and the command each one brings.
 NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf
 
-.PHONY: help build run tools venv test lint bench install uninstall clean
+.PHONY: help build run tools venv test lint bench bench-peers install uninstall clean
 
 help: ## print this
 	@echo "service-registry: make TARGET, where TARGET is one of"
@@ -50,8 +50,12 @@ lint: ## check format, clippy and documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
-bench: ## measure against a bare ZeroMQ echo; prints the table of docs/performance.md
+bench: ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
 	$(CARGO) bench --locked --bench registry -- $(ARGS)
+
+bench-peers: ## the same work on Redis, NATS, ZooKeeper and etcd (as root on Debian, installs them)
+	@sh benches/peers/install.sh
+	$(CARGO) bench --locked --bench peers -- $(ARGS)
 
 install: ## install the built binary under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }

@@ -7,6 +7,9 @@ pub(crate) const AGENTS: u32 = 100_000;
 /// The record of an agent, as compact JSON with its time stamp.
 pub(crate) const RECORD_BYTES: usize = 220;
 
+/// Asks for every name.
+pub(crate) const LIST: &str = r#"{"action":"list_agents"}"#;
+
 /// The reply to a registration.
 pub(crate) const PLAIN_SUCCESS: &str = r#"{"status":"success"}"#;
 
@@ -38,43 +41,54 @@ impl Question {
 /// The bodies of requests, one after the other.
 pub(crate) struct Requests {
     question: Question,
+    agents: u32,
     random: Xorshift,
     filler: String,
     filled: u32,
 }
 
 impl Requests {
-    pub(crate) fn new(question: Question, seed: u64) -> Self {
-        Self { question, random: Xorshift(seed | 1), filler: filler(), filled: 0 }
+    /// About so many agents, a million at most: their numbers have six digits.
+    pub(crate) fn new(question: Question, agents: u32, seed: u64) -> Self {
+        Self { question, agents, random: Xorshift(seed | 1), filler: filler(), filled: 0 }
     }
 
     /// The next body; none when all that was to be asked is asked.
     pub(crate) fn next_body(&mut self) -> Option<String> {
         match self.question {
-            Question::Lookup => Some(lookup(self.random.below(AGENTS))),
+            Question::Lookup => Some(lookup(self.random.below(self.agents))),
             Question::Register => {
-                let (agent, port) = (self.random.below(AGENTS), 10_000 + self.random.below(50_000));
-                Some(self.registration(agent, port))
+                let (agent, port) = (self.random.below(self.agents), 10_000 + self.random.below(50_000));
+                Some(registration(&name(agent), port, &self.filler))
             }
             Question::Fill => {
                 let agent = self.filled;
                 self.filled += 1;
-                (agent < AGENTS).then(|| self.registration(agent, 50_000))
+                (agent < self.agents).then(|| registration(&name(agent), 50_000, &self.filler))
             }
         }
     }
+}
 
-    fn registration(&self, agent: u32, port: u32) -> String {
-        format!(
-            r#"{{"action":"register_agent","agent_id":"agent-{agent:06}",{}}}"#,
-            endpoint(port, &self.filler)
-        )
-    }
+fn name(agent: u32) -> String {
+    format!("agent-{agent:06}")
+}
+
+/// A name that nobody has, and its registration. One after the other they are spread over all names in order.
+pub(crate) fn newcomer(number: u32) -> (String, String) {
+    const STRIDE: u32 = 7919; // a prime
+    let name = format!("{}-{number}", name(number.wrapping_mul(STRIDE) % AGENTS));
+    let registration = registration(&name, 50_000, &filler());
+    (name, registration)
+}
+
+fn registration(name: &str, port: u32, filler: &str) -> String {
+    format!(r#"{{"action":"register_agent","agent_id":"{name}",{}}}"#, endpoint(port, filler))
 }
 
 /// One lookup by an agent's number.
 pub(crate) fn lookup(agent: u32) -> String {
-    format!(r#"{{"action":"get_agent_endpoint","agent_name":"agent-{agent:06}"}}"#)
+    format!(r#"{{"action":"get_agent_endpoint","agent_name":"{}"}}"#, name(agent))
 }
 
 /// The members that a registration and a record share.

@@ -1,5 +1,5 @@
-//! The processes of a benchmark: the registry, an echo, a load generator. Each ends with the value that stands
-//! for it. What they measure is none of its business.
+//! The processes of a benchmark: the registry, an echo, a hello, a crowd of idle peers, a load generator. Each ends
+//! with the value that stands for it. What they measure is none of its business.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use crate::load::Order;
-use crate::roles;
+use crate::load::{Order, Target};
 use crate::sample::Sample;
+use crate::{idle, roles};
 
 /// The program under test.
 pub(crate) const REGISTRY: &str = env!("CARGO_BIN_EXE_service-registry");
@@ -22,27 +22,29 @@ pub(crate) const REGISTRY: &str = env!("CARGO_BIN_EXE_service-registry");
 const LOGS: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// How long a process may take to be ready, or to stop when asked.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks at a log.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// The command that starts the registry as it is started everywhere here.
-pub(crate) fn registry_command() -> Command {
-    let options = ["--port", "0", "--health-port", "0", "--bind", "127.0.0.1", "--log-level", "info"];
-    roles::command("exec", [&[REGISTRY], &options[..]].concat())
+/// The command that starts the registry as it is started everywhere here: all but the ports and the address is as
+/// it is by default, the log level too, whatever the variables of the caller's shell say.
+pub(crate) fn registry_command(more: &[&str]) -> Command {
+    let options = ["--port", "0", "--health-port", "0", "--bind", "127.0.0.1"];
+    let mut command = roles::command("exec", [&[REGISTRY], &options[..], more].concat());
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.to_string_lossy().starts_with("SERVICE_REGISTRY_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
-/// The command that starts an echo.
-pub(crate) fn echo_command(reply_bytes: usize) -> Command {
+/// The command that starts an echo, or a hello.
+pub(crate) fn plain_command(role: &str, reply_bytes: usize) -> Command {
     let itself = std::env::current_exe().expect("the path of this executable");
     let mut command = roles::command("exec", [itself]);
-    command.args([
-        roles::FLAG.to_owned(),
-        std::process::id().to_string(),
-        "echo".to_owned(),
-        reply_bytes.to_string(),
-    ]);
+    let (parent, reply_bytes) = (std::process::id().to_string(), reply_bytes.to_string());
+    command.args([roles::FLAG, &parent, role, &reply_bytes]);
     command
 }
 
@@ -53,6 +55,25 @@ impl Process {
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).spawn();
         Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// Spawns it with its log in a file, and returns when what it has said by then `is_ready`.
+    fn logged(name: &str, command: &mut Command, is_ready: impl Fn(&str) -> bool) -> (Self, PathBuf) {
+        let log = Path::new(LOGS).join(format!("bench-{name}.log"));
+        let file = File::create(&log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        let mut process = Self::spawn(command.stdout(Stdio::null()).stderr(file));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let has_ended = !matches!(process.0.try_wait(), Ok(None));
+            let said = said(&log);
+            // A last line without its end may be half a line.
+            if said.ends_with('\n') && is_ready(&said) {
+                return (process, log);
+            }
+            let may_be = !has_ended && Instant::now() < deadline;
+            assert!(may_be, "{command:?} is not ready, having said:\n{said}");
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -81,35 +102,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn registry() -> Self {
-        Self::start("registry", &mut registry_command(), |log| {
-            log.lines().any(|line| line.ends_with("ready"))
-        })
+    /// `name` tells its log from the others'; `more` are further flags.
+    pub(crate) fn registry(name: &str, more: &[&str]) -> Self {
+        let is_ready = |said: &str| said.lines().any(|line| line.ends_with("ready"));
+        Self::start(name, &mut registry_command(more), is_ready)
     }
 
-    pub(crate) fn echo(name: &str, reply_bytes: usize) -> Self {
-        Self::start(name, &mut echo_command(reply_bytes), |log| log.lines().any(|line| port(line).is_some()))
+    /// An echo or a hello, by its role.
+    pub(crate) fn plain(role: &str, name: &str, reply_bytes: usize) -> Self {
+        let is_ready = |said: &str| said.lines().any(|line| port(line).is_some());
+        Self::start(name, &mut plain_command(role, reply_bytes), is_ready)
     }
 
     fn start(name: &str, command: &mut Command, is_ready: impl Fn(&str) -> bool) -> Self {
-        let log = Path::new(LOGS).join(format!("bench-{name}.log"));
-        let file = File::create(&log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
-        let mut process = Process::spawn(command.stdout(Stdio::null()).stderr(file));
-        let deadline = Instant::now() + PATIENCE;
-        let text = loop {
-            let text = fs::read_to_string(&log).unwrap_or_default();
-            let has_ended = !matches!(process.0.try_wait(), Ok(None));
-            // A last line without its end may be half a line.
-            if text.ends_with('\n') && is_ready(&text) {
-                break text;
-            }
-            assert!(
-                !has_ended && Instant::now() < deadline,
-                "{command:?} is not ready, having said:\n{text}"
-            );
-            thread::sleep(LOOK_AGAIN);
-        };
-        let port = text.lines().find_map(port).unwrap_or_else(|| panic!("no port in:\n{text}"));
+        let (process, log) = Process::logged(name, command, is_ready);
+        let said = said(&log);
+        let port = said.lines().find_map(port).unwrap_or_else(|| panic!("no port in:\n{said}"));
         Self { process, address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), log }
     }
 
@@ -121,10 +129,14 @@ impl Server {
         self.address
     }
 
-    /// What it said, for a failure's message.
+    /// All of its log.
     pub(crate) fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_else(|error| error.to_string())
+        said(&self.log)
     }
+}
+
+fn said(log: &Path) -> String {
+    fs::read_to_string(log).unwrap_or_else(|error| format!("{}: {error}", log.display()))
 }
 
 /// The port that a server's line names: `registry port 7100 (…`, or an echo's `port 7100`.
@@ -134,9 +146,18 @@ pub(crate) fn port(line: &str) -> Option<u16> {
     (before.is_empty() || before.ends_with("registry ")).then(|| digits.parse().ok()).flatten()
 }
 
+/// So many peers that have asked once and stay until this is dropped.
+pub(crate) fn idle_peers(server: &Server, count: usize) -> Process {
+    let mut command = roles::command("idle", [server.address().to_string(), count.to_string()]);
+    let is_ready = |said: &str| said.lines().any(|line| line == idle::SETTLED);
+    Process::logged("idle", &mut command, is_ready).0
+}
+
 /// Runs a load generator to its end.
 pub(crate) fn load(order: &Order, server: &Server) -> Sample {
-    let output = roles::command("load", roles::load_arguments(order)).stderr(Stdio::piped()).output();
+    let target = Target { address: server.address, pid: server.pid() };
+    let arguments = roles::load_arguments(&target, order);
+    let output = roles::command("load", arguments).stderr(Stdio::piped()).output();
     let output = output.expect("a load generator starts");
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

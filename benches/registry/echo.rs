@@ -23,8 +23,8 @@ pub(crate) fn run(reply_bytes: usize) -> io::Result<()> {
     }
 }
 
-/// `{"status":"success"}`, with filling before its last brace.
-fn reply(bytes: usize) -> String {
+/// The body: `{"status":"success"}`, with filling before its last brace.
+pub(crate) fn reply(bytes: usize) -> String {
     let (head, tail) = (r#"{"status":"success""#, "}");
     format!("{head}{}{tail}", " ".repeat(bytes - head.len() - tail.len()))
 }

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
-
-/// The unit of times in /proc/PID/stat, the same on every Linux.
-const TICK: Duration = Duration::from_millis(10);
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Resident memory.
 pub(crate) fn resident_bytes(pid: u32) -> u64 {
@@ -47,12 +45,53 @@ pub(crate) fn allowed_processors(pid: u32) -> String {
     list.unwrap_or_default().trim().to_owned()
 }
 
-/// Processor time of all threads, in user and in system mode.
-pub(crate) fn processor_time(pid: u32) -> Duration {
-    TICK * processor_ticks(pid) as u32
+/// The processor time of each thread, in user and in system mode.
+pub(crate) struct ThreadTimes(BTreeMap<OsString, Duration>);
+
+impl ThreadTimes {
+    pub(crate) fn of(pid: u32) -> Self {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the threads of a child");
+        let threads = tasks.flatten().filter_map(|task| {
+            let schedstat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            Some((task.file_name(), on_processor(&schedstat)))
+        });
+        Self(threads.collect())
+    }
+
+    /// All that the threads had since `before`. One that has ended since is left out: it had been idle for seconds.
+    pub(crate) fn since(&self, before: &Self) -> Duration {
+        let had = |thread| before.0.get(thread).copied().unwrap_or_default();
+        self.0.iter().map(|(thread, time)| time.saturating_sub(had(thread))).sum()
+    }
 }
 
-/// The same as /proc counts it.
+/// Returns once a process does nothing, or after `patience`.
+pub(crate) fn await_rest(pid: u32, patience: Duration) {
+    const LOOK_AGAIN: Duration = Duration::from_millis(5);
+    let deadline = Instant::now() + patience;
+    let mut last = Switches::of(pid);
+    while Instant::now() < deadline {
+        thread::sleep(LOOK_AGAIN);
+        let now = Switches::of(pid);
+        if now == last {
+            return;
+        }
+        last = now;
+    }
+}
+
+/// The processor time of the thread that a process began with, since its start.
+pub(crate) fn main_thread_time(pid: u32) -> Duration {
+    on_processor(&read(&format!("/proc/{pid}/task/{pid}/schedstat")))
+}
+
+/// The first field of a thread's schedstat, in nanoseconds; stat has ticks of 10 ms.
+fn on_processor(schedstat: &str) -> Duration {
+    let nanoseconds = schedstat.split_whitespace().next().and_then(|field| field.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_else(|| panic!("schedstat: {schedstat:?}")))
+}
+
+/// Processor time of all threads, in ticks of 10 ms, as the machine's is counted too.
 pub(crate) fn processor_ticks(pid: u32) -> u64 {
     let stat = read(&format!("/proc/{pid}/stat"));
     // The name before the last parenthesis may hold spaces; user and system time are the 12th and 13th after it.

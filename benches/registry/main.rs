@@ -1,17 +1,30 @@
 //! `cargo bench --bench registry`: the registry's figures, each beside a bare libzmq echo of the same run, as one
 //! table in Markdown. Read docs/performance.md for what they mean.
 //!
-//! In reading order: `loads` and `still` are the figures, `children` the processes that are measured, `roles` what
-//! each process is, `load` and `echo` the two roles; `peer` and `zmtp` are how a load generator speaks, `agents`
-//! what it says.
+//! In reading order: `loads`, `crowd`, `churn` and `still` are the figures, and `growth` the tables of another kind;
+//! `contest` and `rounds` are how they are measured, `children` the processes that are, `filled` a registry that
+//! knows its agents. `roles` is what each process is: `load`, `echo`, `hello`, `idle`. `connections`, `peer` and
+//! `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod agents;
 mod ask;
 mod children;
+mod churn;
+mod connections;
+mod contest;
+mod crowd;
+mod dial;
+mod dialect;
+mod dialogue;
 mod disturbance;
 mod echo;
+mod filled;
+mod growth;
+mod hello;
+mod http;
+mod idle;
 mod inspect;
 mod load;
 mod loads;
@@ -19,6 +32,7 @@ mod options;
 mod peer;
 mod pin;
 mod roles;
+mod rounds;
 mod sample;
 mod still;
 mod table;
@@ -28,9 +42,9 @@ use std::fs;
 use std::process::{Command, ExitCode};
 use std::thread;
 
-use agents::Question;
-use children::Server;
+use agents::AGENTS;
 use disturbance::Usage;
+use filled::Filled;
 use loads::LOADS;
 use options::Options;
 use table::Row;
@@ -53,10 +67,23 @@ fn exit(what: &str, outcome: Result<(), String>) -> ExitCode {
     }
 }
 
-/// Measures what is selected, then prints it: standard output holds the table alone.
+/// Measures what is selected, then prints it: standard output holds nothing else.
 fn run(options: Options) {
     let before = Usage::now(&[]);
-    let mut rows = under_load(&options);
+    let (tables, verdict) = if options.growth {
+        (growth::tables(options.effort), None)
+    } else {
+        let rows = figures(&options);
+        (table::render(&rows), Some(table::verdict(&rows)))
+    };
+    println!("{}\n\n{tables}\n\n{}", machine(), before.sentence());
+    if let Some(verdict) = verdict {
+        println!("\n{verdict}");
+    }
+}
+
+fn figures(options: &Options) -> Vec<Row> {
+    let mut rows = of_a_filled_registry(options);
     if options.only.holds("rest") {
         eprintln!("at rest …");
         rows.extend(still::at_rest());
@@ -68,31 +95,28 @@ fn run(options: Options) {
     if options.only.holds("executable") {
         rows.push(still::executable());
     }
-    println!("{}\n\n{}\n\n{}", machine(), table::render(&rows), before.sentence());
-    println!("\n{}", table::verdict(&rows));
+    rows
 }
 
-/// All that is measured on one registry that knows every agent.
-fn under_load(options: &Options) -> Vec<Row> {
-    let loads: Vec<_> = LOADS.iter().filter(|load| options.only.holds(load.name)).collect();
-    let wants_memory = options.only.holds("filled");
-    if loads.is_empty() && !wants_memory {
+/// All that is measured on one registry that knows every agent, lists last: they add to its agents.
+fn of_a_filled_registry(options: &Options) -> Vec<Row> {
+    let wants = |figure: &str| options.only.holds(figure);
+    let loads: Vec<_> = LOADS.iter().filter(|load| wants(load.name)).collect();
+    if loads.is_empty() && ![crowd::NAME, churn::NAME, "filled"].into_iter().any(wants) {
         return Vec::new();
     }
     eprintln!("filling …");
-    let registry = Server::registry();
-    still::fill(&registry);
-    let memory = wants_memory.then(|| still::memory_filled(&registry));
-    let lookup = ask::ask(registry.address(), &agents::lookup(0)).expect("the first lookup");
-    let measure = |work: &loads::Work| {
-        eprintln!("{} …", work.name);
-        let reply_bytes = match work.question {
-            Question::Lookup => lookup.len(),
-            Question::Register | Question::Fill => agents::PLAIN_SUCCESS.len(),
-        };
-        loads::measure(work, &registry, reply_bytes, options.effort)
-    };
-    loads.into_iter().map(measure).chain(memory).collect()
+    let registry = Filled::start("registry", AGENTS, &[]);
+    let memory = wants("filled").then(|| still::memory_filled(&registry.server));
+    let mut rows: Vec<Row> =
+        loads.into_iter().map(|load| loads::row(load, &registry, options.effort)).collect();
+    if wants(crowd::NAME) {
+        rows.extend(crowd::rows(&registry, options.effort));
+    }
+    if wants(churn::NAME) {
+        rows.extend(churn::rows(&registry, options.effort));
+    }
+    rows.into_iter().chain(memory).collect()
 }
 
 /// When and where: what a reader must know to compare.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::loads::{Effort, LOADS};
+use crate::loads::LOADS;
+use crate::rounds::Effort;
+use crate::{churn, crowd};
 
-/// Named figures that are not loads.
-const STILL: [&str; 4] = ["filled", "rest", "start", "executable"];
+/// Figures that are not loads by themselves.
+const OTHERS: [&str; 6] = [crowd::NAME, churn::NAME, "filled", "rest", "start", "executable"];
 
 const DEFAULT: Effort = Effort { rounds: 27, each: Duration::from_millis(300) };
 
@@ -13,6 +15,8 @@ const DEFAULT: Effort = Effort { rounds: 27, each: Duration::from_millis(300) };
 pub(crate) struct Options {
     pub(crate) effort: Effort,
     pub(crate) only: Selection,
+    /// The tables of growth are wanted, and not the figures.
+    pub(crate) growth: bool,
 }
 
 /// Which figures to measure: all, or those named.
@@ -27,13 +31,14 @@ impl Selection {
 /// None when all that was wanted is help, or when cargo only wants to see that the benchmark runs: `cargo bench`
 /// says `--bench`, `cargo test --benches` doesn't.
 pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
-    let mut options = Options { effort: DEFAULT, only: Selection(Vec::new()) };
+    let mut options = Options { effort: DEFAULT, only: Selection(Vec::new()), growth: false };
     let mut is_bench = false;
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
         let mut value = || rest.next().map(String::as_str).ok_or_else(|| format!("{flag} needs a value"));
         match flag.as_str() {
             "--bench" => is_bench = true,
+            "--growth" => options.growth = true,
             "--rounds" => options.effort.rounds = number(flag, value()?, 1.0..=100.0)? as usize,
             "--seconds" => options.effort.each = Duration::from_secs_f64(number(flag, value()?, 0.1..=60.0)?),
             "--only" => options.only = selection(value()?)?,
@@ -43,6 +48,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
             }
             _ => return Err(format!("unknown argument {flag:?}\n{}", help())),
         }
+    }
+    if options.growth && !options.only.0.is_empty() {
+        return Err("--only picks figures, and --growth measures none of them".to_owned());
     }
     Ok(is_bench.then_some(options))
 }
@@ -61,14 +69,16 @@ fn selection(list: &str) -> Result<Selection, String> {
 }
 
 fn figures() -> impl Iterator<Item = &'static str> {
-    LOADS.iter().map(|load| load.name).chain(STILL)
+    LOADS.iter().map(|load| load.name).chain(OTHERS)
 }
 
 fn help() -> String {
     let figures: Vec<_> = figures().collect();
     let (rounds, seconds) = (DEFAULT.rounds, DEFAULT.each.as_secs_f64());
     format!(
-        "cargo bench --bench registry -- [--rounds {rounds}] [--seconds {seconds}] [--only FIGURE,…]\nfigures: {}",
+        "cargo bench --bench registry -- [--rounds {rounds}] [--seconds {seconds}] [--only FIGURE,… | --growth]\n\
+         figures: {}\n\
+         --growth: how the cost of a lookup grows with agents and peers, in the place of the figures",
         figures.join(" ")
     )
 }

@@ -6,29 +6,30 @@ use std::process::Command;
 
 use crate::inspect;
 
-/// Until it is dropped, the given process and this one, with every child it starts, share one processor.
+/// Until it is dropped, the given processes and this one, with every child it starts, share one processor.
 pub(crate) struct Pinned {
-    pids: [u32; 2],
+    pids: Vec<u32>,
     allowed: String,
 }
 
 impl Pinned {
-    pub(crate) fn with(server: u32) -> Self {
-        let pids = [std::process::id(), server];
-        let allowed = inspect::allowed_processors(pids[0]);
+    pub(crate) fn with(servers: &[u32]) -> Self {
+        let itself = std::process::id();
+        let pids = [&[itself], servers].concat();
+        let allowed = inspect::allowed_processors(itself);
         let last = allowed.rsplit([',', '-']).next().unwrap_or_default();
-        set(pids, last);
+        set(&pids, last);
         Self { pids, allowed }
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        set(self.pids, &self.allowed);
+        set(&self.pids, &self.allowed);
     }
 }
 
-fn set(pids: [u32; 2], processors: &str) {
+fn set(pids: &[u32], processors: &str) {
     for pid in pids {
         let output = Command::new("taskset").args(["-a", "-c", "-p", processors, &pid.to_string()]).output();
         let is_done = output.as_ref().is_ok_and(|output| output.status.success());

@@ -7,11 +7,13 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 
 use crate::agents::Question;
-use crate::load::{Order, Shape};
-use crate::{echo, load};
+use crate::load::{Order, Shape, Target};
+use crate::{echo, hello, idle, load};
 
 /// The first argument of a process that has a role; the benchmark's pid, the role and its arguments follow.
 pub(crate) const FLAG: &str = "--role";
@@ -28,17 +30,20 @@ pub(crate) fn command<S: AsRef<OsStr>>(role: &str, arguments: impl IntoIterator<
 }
 
 /// A load generator's arguments, as `order` reads them.
-pub(crate) fn load_arguments(order: &Order) -> Vec<String> {
-    let (kind, connections, window) = match order.shape {
-        Shape::Kept { connections, window } => ("kept", connections, window),
-        Shape::Fresh { at_once } => ("fresh", at_once, 1),
+pub(crate) fn load_arguments(target: &Target, order: &Order) -> Vec<String> {
+    let kind = match order.shape {
+        Shape::Kept { .. } => "kept",
+        Shape::Fresh { .. } => "fresh",
+        Shape::Http { .. } => "http",
     };
     vec![
-        order.target.to_string(),
+        target.address.to_string(),
+        target.pid.to_string(),
         order.question.name().to_owned(),
         kind.to_owned(),
-        connections.to_string(),
-        window.to_string(),
+        order.shape.connections().to_string(),
+        order.shape.window().to_string(),
+        order.agents.to_string(),
         order.reply_bytes.to_string(),
         order.duration.as_millis().to_string(),
     ]
@@ -48,10 +53,18 @@ pub(crate) fn load_arguments(order: &Order) -> Vec<String> {
 pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
     let [parent, role, arguments @ ..] = arguments else { return Err(misused(arguments)) };
     die_with(parent)?;
+    if let ("exec", [program, arguments @ ..]) = (role.as_str(), arguments) {
+        return exec(program, arguments);
+    }
+    raise_limit_of_files()?;
     match (role.as_str(), arguments) {
         ("echo", [reply_bytes]) => echo::run(parse(reply_bytes)?),
-        ("load", arguments) => load::run(&order(arguments)?).map(|sample| println!("{sample}")),
-        ("exec", [program, arguments @ ..]) => exec(program, arguments),
+        ("hello", [reply_bytes]) => hello::run(parse(reply_bytes)?),
+        ("idle", [target, count]) => idle::run(parse(target)?, parse(count)?),
+        ("load", [address, pid, rest @ ..]) => {
+            let target = Target { address: parse(address)?, pid: parse(pid)? };
+            load::run(&target, &order(rest)?).map(|sample| println!("{sample}"))
+        }
         _ => Err(misused(arguments)),
     }
 }
@@ -72,20 +85,27 @@ fn exec(program: &str, arguments: &[String]) -> io::Result<()> {
     Err(command.exec())
 }
 
+/// Thousands of connections are more than a shell grants at first. The registry is left to do that by itself.
+fn raise_limit_of_files() -> io::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
 fn order(arguments: &[String]) -> io::Result<Order> {
-    let [target, question, kind, connections, window, reply_bytes, millis] = arguments else {
+    let [question, kind, connections, window, agents, reply_bytes, millis] = arguments else {
         return Err(misused(arguments));
     };
     let connections = parse(connections)?;
     let shape = match kind.as_str() {
         "kept" => Shape::Kept { connections, window: parse(window)? },
         "fresh" => Shape::Fresh { at_once: connections },
+        "http" => Shape::Http { at_once: connections },
         _ => return Err(misused(arguments)),
     };
     Ok(Order {
-        target: parse(target)?,
         question: Question::from_name(question).ok_or_else(|| misused(arguments))?,
         shape,
+        agents: parse(agents)?,
         reply_bytes: parse(reply_bytes)?,
         duration: Duration::from_millis(parse(millis)?),
     })

@@ -6,10 +6,10 @@ use std::io;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use crate::peer::unexpected;
+use crate::dialect::unexpected;
 
 /// How each reply must begin.
-const SUCCESS: &[u8] = br#"{"status":"success""#;
+pub(crate) const SUCCESS: &[u8] = br#"{"status":"success""#;
 
 /// Checks and counts replies.
 pub(crate) struct Tally {
@@ -53,7 +53,8 @@ impl Tally {
         Instant::now() >= self.until
     }
 
-    pub(crate) fn finish(mut self) -> Sample {
+    /// `processor` and `resident_bytes` are the server's.
+    pub(crate) fn finish(mut self, processor: Duration, resident_bytes: u64) -> Sample {
         self.latencies.sort_unstable();
         Sample {
             requests: self.latencies.len(),
@@ -61,6 +62,8 @@ impl Tally {
             seconds: self.last_reply.saturating_duration_since(self.from).as_secs_f64(),
             p50: percentile(&self.latencies, 50),
             p99: percentile(&self.latencies, 99),
+            processor,
+            resident_bytes,
         }
     }
 }
@@ -80,20 +83,33 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+    /// What the server had for all of these replies.
+    pub(crate) processor: Duration,
+    /// What the server took in memory at the end, its peers still there.
+    pub(crate) resident_bytes: u64,
 }
 
 impl Sample {
     pub(crate) fn per_second(&self) -> f64 {
         self.requests as f64 / self.seconds
     }
+
+    /// Of the server's processor time, for one reply.
+    pub(crate) fn processor_micros(&self) -> f64 {
+        self.processor.as_secs_f64() * 1e6 / self.replies as f64
+    }
 }
 
-/// `requests=57600 replies=64000 seconds=0.800000 p50_us=310 p99_us=620`
+/// `requests=57600 replies=64000 seconds=0.800000 p50_us=310 p99_us=620 processor_us=700000 resident_bytes=5200000`
 impl fmt::Display for Sample {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { requests, replies, seconds, p50, p99 } = self;
-        let (p50, p99) = (p50.as_micros(), p99.as_micros());
-        write!(out, "requests={requests} replies={replies} seconds={seconds:.6} p50_us={p50} p99_us={p99}")
+        let Self { requests, replies, seconds, resident_bytes, .. } = self;
+        let [p50, p99, processor] = [self.p50, self.p99, self.processor].map(|time| time.as_micros());
+        write!(
+            out,
+            "requests={requests} replies={replies} seconds={seconds:.6} p50_us={p50} p99_us={p99} \
+             processor_us={processor} resident_bytes={resident_bytes}"
+        )
     }
 }
 
@@ -117,6 +133,8 @@ impl FromStr for Sample {
             seconds: number("seconds")?,
             p50: micros("p50_us")?,
             p99: micros("p99_us")?,
+            processor: micros("processor_us")?,
+            resident_bytes: number("resident_bytes")? as u64,
         })
     }
 }

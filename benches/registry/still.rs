@@ -8,15 +8,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::agents::{self, Question};
+use crate::agents;
 use crate::ask::ask;
 use crate::children::{self, Process, Server};
 use crate::inspect::{self, Switches};
-use crate::load::{Order, Shape};
 use crate::roles;
-use crate::table::{Row, Spread, grouped};
-
-const MIB: f64 = 1024.0 * 1024.0;
+use crate::table::{MIB, Row, Spread, grouped, mebibytes};
 
 /// How long a process at rest is watched.
 const REST: Duration = Duration::from_secs(10);
@@ -27,15 +24,15 @@ const STARTS: usize = 15;
 
 /// The registry's memory and context switches without peers, beside a bare echo's.
 pub(crate) fn at_rest() -> Vec<Row> {
-    let servers = [Server::registry(), Server::echo("echo", 100)];
+    let servers = [Server::registry("registry", &[]), Server::plain("echo", "echo", 100)];
     settle(&servers);
     let before = switches(&servers);
     thread::sleep(REST);
     let after = switches(&servers);
-    let memory = servers.each_ref().map(|server| inspect::resident_bytes(server.pid()) as f64 / MIB);
+    let memory = servers.each_ref().map(|server| inspect::resident_bytes(server.pid()) as f64);
     let count = [after[0].since(&before[0]), after[1].since(&before[1])];
     vec![
-        still("resident memory at rest", memory.map(mebibytes), "≤ 6 MiB", memory[0] <= 6.0),
+        still("resident memory at rest", memory.map(mebibytes), "≤ 6 MiB", memory[0] <= 6.0 * MIB),
         still(
             "context switches in 10 s without peers",
             count.map(|count| count.to_string()),
@@ -62,28 +59,15 @@ fn switches(servers: &[Server; 2]) -> [Switches; 2] {
     servers.each_ref().map(|server| Switches::of(server.pid()))
 }
 
-/// Registers every agent.
-pub(crate) fn fill(registry: &Server) {
-    let order = Order {
-        target: registry.address(),
-        shape: Shape::Kept { connections: 4, window: 16 },
-        question: Question::Fill,
-        reply_bytes: agents::PLAIN_SUCCESS.len(),
-        duration: Duration::ZERO,
-    };
-    let answered = children::load(&order, registry).replies;
-    assert_eq!(answered, agents::AGENTS as usize, "registrations answered");
-}
-
-/// The memory of a registry that `fill` has filled.
+/// The memory of a registry that knows every agent, and has answered nobody else.
 pub(crate) fn memory_filled(registry: &Server) -> Row {
-    let memory = inspect::resident_bytes(registry.pid()) as f64 / MIB;
+    let memory = inspect::resident_bytes(registry.pid()) as f64;
     let work = format!(
         "resident memory, {} records of {} bytes",
         grouped(agents::AGENTS.into()),
         agents::RECORD_BYTES
     );
-    still(&work, [mebibytes(memory), "–".to_owned()], "≤ 45 MiB", memory <= 45.0)
+    still(&work, [mebibytes(memory), "–".to_owned()], "≤ 45 MiB", memory <= 45.0 * MIB)
 }
 
 /// From the system call that starts the program to the first reply to a lookup.
@@ -92,7 +76,8 @@ pub(crate) fn start() -> Row {
         let starts = (0..STARTS).map(|_| time_to_first_answer(&mut command()).as_secs_f64() * 1e3);
         Spread::of(starts.collect::<Vec<_>>())
     };
-    let spreads = [median(children::registry_command), median(|| children::echo_command(100))];
+    let spreads =
+        [median(|| children::registry_command(&[])), median(|| children::plain_command("echo", 100))];
     let work = format!("start to first answer, {STARTS} starts");
     still(&work, spreads.map(|spread| format!("{spread} ms")), "≤ 10 ms", spreads[0].median <= 10.0)
 }
@@ -119,25 +104,23 @@ fn time_to_first_answer(command: &mut Command) -> Duration {
 /// The size of the executable, which must hold no symbols.
 pub(crate) fn executable() -> Row {
     let path = Path::new(children::REGISTRY);
-    let size = fs::metadata(path).expect("the registry's executable").len() as f64 / MIB;
+    let size = fs::metadata(path).expect("the registry's executable").len() as f64;
     let has_symbols = inspect::has_symbols(path);
     let stripped = if has_symbols { "not stripped" } else { "stripped" };
     let registry = format!("{}, {stripped}", mebibytes(size));
-    still("executable", [registry, "–".to_owned()], "≤ 3 MiB, stripped", size <= 3.0 && !has_symbols)
+    still("executable", [registry, "–".to_owned()], "≤ 3 MiB, stripped", size <= 3.0 * MIB && !has_symbols)
 }
 
-fn mebibytes(value: f64) -> String {
-    format!("{value:.2} MiB")
-}
-
-fn still(work: &str, [registry, echo]: [String; 2], must_be: &str, met: bool) -> Row {
+/// `figures` are the registry's and the echo's.
+fn still(work: &str, figures: [String; 2], must_be: &str, is_met: bool) -> Row {
+    let [registry, echo] = figures;
     Row {
         work: work.to_owned(),
         registry,
-        echo,
+        compared_with: if echo == "–" { echo } else { format!("echo {echo}") },
         ratio: None,
         null: None,
         must_be: must_be.to_owned(),
-        met: Some(met),
+        is_met,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::fmt;
 
+pub(crate) const MIB: f64 = 1024.0 * 1024.0;
+
 /// One figure. Cells that have nothing to say hold a dash.
 pub(crate) struct Row {
     pub(crate) work: String,
     pub(crate) registry: String,
-    pub(crate) echo: String,
+    /// What it is held against, by name, and its figures.
+    pub(crate) compared_with: String,
     pub(crate) ratio: Option<Spread>,
     pub(crate) null: Option<Spread>,
     pub(crate) must_be: String,
-    /// None where nothing is demanded.
-    pub(crate) met: Option<bool>,
+    pub(crate) is_met: bool,
 }
 
 /// The median of some rounds, and how far they lie apart.
@@ -19,7 +21,7 @@ pub(crate) struct Row {
 pub(crate) struct Spread {
     pub(crate) median: f64,
     min: f64,
-    max: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
@@ -40,38 +42,49 @@ impl fmt::Display for Spread {
     }
 }
 
-const HEAD: [&str; 7] = ["work", "registry", "bare echo", "ratio", "null", "must be", "met"];
+const HEAD: [&str; 7] = ["work", "registry", "compared with", "ratio", "null", "must be", "met"];
 
 /// The whole table.
 pub(crate) fn render(rows: &[Row]) -> String {
-    let mut lines = vec![line(&HEAD.map(String::from)), "|---".repeat(HEAD.len()) + "|"];
-    lines.extend(rows.iter().map(|row| line(&cells(row))));
-    lines.join("\n")
+    markdown(&HEAD, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
 /// The last line: the figures that are not met, by name.
 pub(crate) fn verdict(rows: &[Row]) -> String {
-    let missed: Vec<&str> =
-        rows.iter().filter(|row| row.met == Some(false)).map(|row| row.work.as_str()).collect();
+    let missed: Vec<&str> = rows.iter().filter(|row| !row.is_met).map(|row| row.work.as_str()).collect();
     match missed.as_slice() {
         [] => "All figures are met.".to_owned(),
         missed => format!("NOT MET: {}", missed.join("; ")),
     }
 }
 
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &Row) -> Vec<String> {
     let ratio = |spread: Option<Spread>| spread.map_or("–".to_owned(), |spread| spread.to_string());
-    let met = match row.met {
-        Some(true) => "yes",
-        Some(false) => "**no**",
-        None => "–",
-    };
-    let (work, registry, echo) = (row.work.clone(), row.registry.clone(), row.echo.clone());
-    [work, registry, echo, ratio(row.ratio), ratio(row.null), row.must_be.clone(), met.to_owned()]
+    let met = if row.is_met { "yes" } else { "**no**" };
+    let (work, registry, compared_with) = (row.work.clone(), row.registry.clone(), row.compared_with.clone());
+    vec![
+        work,
+        registry,
+        compared_with,
+        ratio(row.ratio),
+        ratio(row.null),
+        row.must_be.clone(),
+        met.to_owned(),
+    ]
 }
 
-fn line(cells: &[String; 7]) -> String {
-    format!("| {} |", cells.join(" | "))
+/// Any table.
+pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let mut lines = vec![line(&head), "|---".repeat(head.len()) + "|"];
+    lines.extend(rows.iter().map(|row| line(row)));
+    lines.join("\n")
+}
+
+/// A number of bytes for people.
+pub(crate) fn mebibytes(bytes: f64) -> String {
+    format!("{:.2} MiB", bytes / MIB)
 }
 
 /// A whole number with a comma before each three digits.

@@ -24,6 +24,7 @@ mod protocol;
 mod configuration;
 mod documents;
 mod handoff;
+mod hostile;
 mod http;
 mod logging;
 mod signals;

@@ -1,0 +1,66 @@
+//! What the benchmark's executable can be besides the benchmark: it starts itself again for each server. Each of them
+//! dies with the benchmark, however that ends.
+
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use crate::echo;
+
+/// The first argument of a process that has a role; the benchmark's pid, the role and its arguments follow.
+pub(crate) const FLAG: &str = "--role";
+
+/// How a program that `exec` starts is announced, with nanoseconds since 1970.
+const EXEC_STAMP: &str = "exec at ";
+
+/// The command line of this executable in a role.
+pub(crate) fn command_line(role: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
+    let itself = std::env::current_exe().expect("the path of this executable");
+    let itself = itself.into_os_string().into_string().expect("a path of UTF-8");
+    let head = [itself, FLAG.to_owned(), std::process::id().to_string(), role.to_owned()];
+    head.into_iter().chain(arguments).collect()
+}
+
+/// When a program was started, by what its log says; as time since 1970.
+pub(crate) fn started(log: &str) -> Option<Duration> {
+    let stamp = log.lines().find_map(|line| line.strip_prefix(EXEC_STAMP))?;
+    stamp.parse().ok().map(Duration::from_nanos)
+}
+
+/// The time since 1970.
+pub(crate) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Plays the role that `arguments` (those after `FLAG`) name.
+pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
+    let [parent, role, arguments @ ..] = arguments else { return Err(misused(arguments)) };
+    die_with(parent)?;
+    match (role.as_str(), arguments) {
+        ("echo", [reply_bytes]) => echo::run(reply_bytes.parse().map_err(|_| misused(arguments))?),
+        ("exec", [program, arguments @ ..]) => exec(program, arguments),
+        _ => Err(misused(arguments)),
+    }
+}
+
+/// The kernel ends this process when the benchmark ends, and an `exec` keeps it so.
+fn die_with(parent: &str) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let is_alive = getppid().is_some_and(|pid| pid.as_raw_nonzero().to_string() == parent);
+    if is_alive { Ok(()) } else { Err(io::Error::other("the benchmark has ended")) }
+}
+
+/// Becomes another program, and says when.
+fn exec(program: &str, arguments: &[String]) -> io::Result<()> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    writeln!(io::stderr(), "{EXEC_STAMP}{}", now().as_nanos())?;
+    Err(command.exec())
+}
+
+fn misused(arguments: &[String]) -> io::Error {
+    io::Error::other(format!("no role has these arguments: {arguments:?}"))
+}

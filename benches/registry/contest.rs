@@ -1,0 +1,74 @@
+//! One kind of load, measured on three servers in turn: the one that is judged, the one that it is held against, and
+//! another of those. These two against each other, the null, say how much of a difference is this machine's.
+
+use crate::agents::Question;
+use crate::children::{self, Server};
+use crate::load::{Order, Shape};
+use crate::pin::Pinned;
+use crate::rounds::{Effort, Rounds};
+use crate::table::Row;
+
+/// One kind of load.
+pub(crate) struct Work {
+    /// For the command line.
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) question: Question,
+    pub(crate) shape: Shape,
+    /// Whether everything shares one processor.
+    pub(crate) is_pinned: bool,
+    /// Whether its rounds lie close together.
+    pub(crate) is_steady: bool,
+    pub(crate) bar: Bar,
+}
+
+/// What the median ratio must be. Two of the same program differ by the null, which is therefore no fault of the
+/// one that is judged.
+#[derive(Clone, Copy)]
+pub(crate) enum Bar {
+    /// So much less than the median null at most.
+    NullMinus(f64),
+    /// Such a share of the median null at least.
+    OfNull(f64),
+}
+
+impl Bar {
+    fn words(self) -> String {
+        match self {
+            Self::NullMinus(less) => format!("≥ null − {less}"),
+            Self::OfNull(share) => format!("≥ {share} of the null"),
+        }
+    }
+
+    fn is_met(self, ratio: f64, null: f64) -> bool {
+        match self {
+            Self::NullMinus(less) => ratio >= null - less,
+            Self::OfNull(share) => ratio >= share * null,
+        }
+    }
+}
+
+/// `servers` are the judged one, and two of what it is held against, which `against` names.
+pub(crate) fn contest(
+    work: &Work,
+    order: &Order,
+    servers: [&Server; 3],
+    against: &str,
+    effort: Effort,
+) -> Row {
+    eprintln!("{} …", work.title);
+    let pids = servers.map(Server::pid);
+    let _pinned = work.is_pinned.then(|| Pinned::with(&pids));
+    let count = if work.is_steady { effort.for_steady().rounds } else { effort.rounds };
+    let rounds = Rounds::run(count, servers.len(), &pids, |index| children::load(order, servers[index]));
+    let (ratio, null) = (rounds.ratio(0, 1), rounds.ratio(2, 1));
+    Row {
+        work: work.title.to_owned(),
+        registry: rounds.figures(0),
+        compared_with: format!("{against} {}", rounds.figures(1)),
+        ratio: Some(ratio),
+        null: Some(null),
+        must_be: work.bar.words(),
+        is_met: work.bar.is_met(ratio.median, null.median),
+    }
+}

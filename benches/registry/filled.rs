@@ -1,0 +1,37 @@
+//! A registry that knows its agents, and the orders that a load generator may have about them.
+
+use std::time::Duration;
+
+use crate::agents::{self, Question};
+use crate::ask;
+use crate::children::{self, Server};
+use crate::load::{Order, Shape};
+
+pub(crate) struct Filled {
+    pub(crate) server: Server,
+    agents: u32,
+    /// What one lookup is answered with.
+    lookup_bytes: usize,
+}
+
+impl Filled {
+    /// Starts a registry with `more` flags, and registers each of so many agents.
+    pub(crate) fn start(name: &str, agents: u32, more: &[&str]) -> Self {
+        let mut filled = Self { server: Server::registry(name, more), agents, lookup_bytes: 0 };
+        let order = filled.order(Shape::Kept { connections: 4, window: 16 }, Question::Fill, Duration::ZERO);
+        let answered = children::load(&order, &filled.server).replies;
+        assert_eq!(answered, agents as usize, "registrations answered");
+        let lookup = ask::ask(filled.server.address(), &agents::lookup(0)).expect("the first lookup");
+        filled.lookup_bytes = lookup.len();
+        filled
+    }
+
+    /// To ask its agents, or whoever answers as it does.
+    pub(crate) fn order(&self, shape: Shape, question: Question, duration: Duration) -> Order {
+        let reply_bytes = match question {
+            Question::Lookup => self.lookup_bytes,
+            Question::Register | Question::Fill => agents::PLAIN_SUCCESS.len(),
+        };
+        Order { shape, question, agents: self.agents, reply_bytes, duration }
+    }
+}
