@@ -18,6 +18,12 @@ pub struct ListenError {
     source: io::Error,
 }
 
+impl ListenError {
+    fn is_in_use(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 impl fmt::Display for ListenError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "cannot listen on {}", self.address)
@@ -30,9 +36,22 @@ impl Error for ListenError {
     }
 }
 
+/// How often a port is picked anew that the first address had free and another one has not.
+const PICKS: usize = 16;
+
 /// Listens on `port` of each address, or of every address of the host where there is none. Port 0 is picked once, by
 /// the first.
 pub fn listen(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, ListenError> {
+    let mut picks = 1;
+    loop {
+        match listen_once(addresses, port) {
+            Err(error) if port == 0 && error.is_in_use() && picks < PICKS => picks += 1,
+            result => return result,
+        }
+    }
+}
+
+fn listen_once(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, ListenError> {
     let failed = |ip: IpAddr, port: u16| {
         move |errno: Errno| ListenError { address: (ip, port).into(), source: errno.into() }
     };
