@@ -172,7 +172,9 @@ impl Connection {
         if refusal.code.is_bad_request() {
             self.counters.bad_requests.add();
         }
-        self.send(Answer::small(refusal.answer(SystemTime::now())), true, now)
+        let received = if let Phase::Request { received, .. } = &self.phase { &received[..] } else { &[] };
+        let answer = Answer::small(refusal.answer(received, SystemTime::now()));
+        self.send(answer, true, now)
     }
 
     fn send(&mut self, answer: Answer, more_was_sent: bool, now: Instant) -> Next {

@@ -42,8 +42,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The whole HTTP answer, given at `now` (RFC 9110, section 6.6.1, wants the date in it).
-    pub(super) fn answer(&self, now: SystemTime) -> Vec<u8> {
+    /// The whole HTTP answer to what was `received`, given at `now` (RFC 9110, section 6.6.1, wants the date in it).
+    pub(super) fn answer(&self, received: &[u8], now: SystemTime) -> Vec<u8> {
         let (status, reason) = self.code.http();
         let body = render::failure(self.code, &self.text);
         let retry = if status == 503 { "Retry-After: 1\r\n" } else { "" };
@@ -53,7 +53,8 @@ impl Refusal {
             fmt_http_date(now),
             body.len()
         );
-        [head.into_bytes(), body].concat()
+        // RFC 9110, section 9.3.2: no body, and the length that it would have had.
+        if received.starts_with(b"HEAD ") { head.into_bytes() } else { [head.into_bytes(), body].concat() }
     }
 }
 
@@ -109,6 +110,11 @@ fn whole(head: &[u8]) -> Result<Head, Refusal> {
     if fields.count("Host") > 1 || (fields.count("Host") == 0 && version == 1) {
         return Err(invalid("an HTTP/1.1 request must have one Host field"));
     }
+    // RFC 9112, section 3.2. An empty one is allowed.
+    if let Some(host) = fields.value("Host").filter(|host| !host.iter().all(u8::is_ascii_graphic)) {
+        let was = shown(&String::from_utf8_lossy(host));
+        return Err(invalid(format!("Host must be a host and perhaps a port, not {was}")));
+    }
     let length = content_length(&fields)?;
     let expects_continue = version == 1 && fields.has_value("Expect", "100-continue");
     Ok(Head {
@@ -160,7 +166,12 @@ fn path(target: &str) -> Result<&str, Refusal> {
     else {
         return Ok(target);
     };
-    Ok(match authority.find(['/', '?', '#']) {
+    let end = authority.find(['/', '?', '#']);
+    // RFC 9110, section 4.2.1.
+    if end.unwrap_or(authority.len()) == 0 {
+        return Err(invalid(format!("the request target must name a host, not {}", shown(target))));
+    }
+    Ok(match end {
         Some(at) if authority[at..].starts_with('/') => &authority[at..],
         _ => "/",
     })
@@ -277,6 +288,14 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_head_request_is_answered_without_a_body() {
+        let refusal = invalid("no");
+        let whole = refusal.answer(b"GET / ", SystemTime::UNIX_EPOCH);
+        let head = refusal.answer(b"HEAD / ", SystemTime::UNIX_EPOCH);
+        assert!(head.ends_with(b"\r\n\r\n") && whole.starts_with(&head) && whole.len() > head.len());
+    }
+
+    #[test]
     fn every_prefix_of_a_head_wants_more() {
         for end in 0..POST.len() {
             assert_eq!(head(&POST.as_bytes()[..end]), Ok(None), "{end}");
@@ -294,6 +313,8 @@ mod tests {
             (get("A : b"), 400, "malformed"),
             ("GET / HTTP/1.1\r\n\r\n".into(), 400, "Host"),
             (get("Host: y"), 400, "Host"),
+            (get("").replace("Host: x", "Host: a b"), 400, "not a b"),
+            ("GET http:///health HTTP/1.1\r\nHost: x\r\n\r\n".into(), 400, "name a host"),
             ("GET /\u{e9} HTTP/1.1\r\nHost: x\r\n\r\n".into(), 400, "ASCII"),
             (get("Content-Length: +5"), 400, "not +5"),
             (get("Content-Length: -5"), 400, "not -5"),
