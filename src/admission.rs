@@ -19,7 +19,9 @@ pub struct Limits {
     pub all: usize,
     /// Connections of one address.
     pub per_address: usize,
-    /// Connections past those, only to be told that there is no room.
+    /// Connections of peers, who may idle for ever; the others come and go.
+    pub peers: usize,
+    /// Connections past those, only to be told that there is no room; half of them for one address.
     pub reserve: usize,
 }
 
@@ -30,6 +32,7 @@ pub struct Admission {
     flags: Flags,
     all: Arc<Slots>,
     door: Arc<Slots>,
+    peers: Arc<Slots>,
     reserve: Arc<Slots>,
     counters: Arc<Counters>,
     refusing: Reminder,
@@ -43,6 +46,7 @@ pub struct Pass {
     address: IpAddr,
     _slot: Slot,
     door: Option<Slot>,
+    _peers: Option<Slot>,
     is_refusal: bool,
 }
 
@@ -62,10 +66,16 @@ impl Admission {
             flags,
             all: Slots::new(limits.all, limits.per_address),
             door: Slots::new(at_the_door, limits.per_address.min(at_the_door.div_ceil(2))),
-            reserve: Slots::new(limits.reserve, limits.reserve),
+            peers: Slots::new(limits.peers, limits.per_address),
+            reserve: Slots::new(limits.reserve, limits.reserve.div_ceil(2)),
             counters,
             refusing: Reminder::default(),
         }
+    }
+
+    /// The port's name.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The slots of the port's connections, to be counted.
@@ -76,7 +86,7 @@ impl Admission {
     /// Lets a connection from `address` in. Past a limit the pass is a refusal, and past the reserve there is none.
     pub fn admit(&self, address: IpAddr) -> Option<Pass> {
         match self.all.take(address) {
-            Ok(slot) => Some(Pass { address, _slot: slot, door: None, is_refusal: false }),
+            Ok(slot) => Some(Pass { address, _slot: slot, door: None, _peers: None, is_refusal: false }),
             Err(full) => self.refuse(address, full, &self.all, ""),
         }
     }
@@ -95,17 +105,29 @@ impl Admission {
         }
     }
 
-    /// The pass of a connection that proves to speak ZMTP: it gives its place at the door back.
-    pub fn leaves_door(&self, mut pass: Pass) -> Pass {
-        pass.door = None;
-        pass
+    /// A peer's pass, for a connection that proves to speak ZMTP: it gives its place at the door back. None: no room.
+    pub fn becomes_peer(&self, mut pass: Pass) -> Option<Pass> {
+        if pass.is_refusal {
+            return None;
+        }
+        match self.peers.take(pass.address) {
+            Ok(slot) => {
+                pass.door = None;
+                pass._peers = Some(slot);
+                Some(pass)
+            }
+            Err(full) => {
+                let _ = self.refuse(pass.address, full, &self.peers, " that speak ZMTP");
+                None
+            }
+        }
     }
 
     fn refuse(&self, address: IpAddr, full: Full, slots: &Slots, kind: &str) -> Option<Pass> {
         self.counters.refused.add();
         self.refusing.warn(Instant::now(), || self.warning(address, full, slots, kind));
         let slot = self.reserve.take(address).ok()?;
-        Some(Pass { address, _slot: slot, door: None, is_refusal: true })
+        Some(Pass { address, _slot: slot, door: None, _peers: None, is_refusal: true })
     }
 
     fn warning(&self, address: IpAddr, full: Full, slots: &Slots, kind: &str) -> String {
@@ -138,7 +160,7 @@ mod tests {
     }
 
     fn admission(all: usize, per_address: usize) -> Admission {
-        let limits = Limits { all, per_address, reserve: 1 };
+        let limits = Limits { all, per_address, peers: all, reserve: 1 };
         Admission::new("registry", Some(("--all", "--one")), limits, Arc::default())
     }
 
@@ -163,10 +185,22 @@ mod tests {
         let mut held: Vec<_> = (0..AT_THE_DOOR / 2).map(|_| enter()).collect();
         assert!(held.iter().all(|pass| is_refused(pass) == Some(false)));
         assert_eq!(is_refused(&enter()), Some(true));
-        let first = held.swap_remove(0).map(|pass| admission.leaves_door(pass));
+        let first = held.swap_remove(0).and_then(|pass| admission.becomes_peer(pass));
         assert_eq!(is_refused(&enter()), Some(false));
         assert_eq!(admission.slots().open(), AT_THE_DOOR / 2);
         drop(first);
+    }
+
+    #[test]
+    fn peers_leave_room_for_others() {
+        let limits = Limits { all: 4, per_address: 4, peers: 2, reserve: 1 };
+        let admission = Admission::new("health", None, limits, Arc::default());
+        let enter = || admission.admit(address(1));
+        let peers =
+            [enter(), enter(), enter()].map(|pass| pass.and_then(|pass| admission.becomes_peer(pass)));
+        assert_eq!(peers.each_ref().map(is_refused), [Some(false), Some(false), None]);
+        assert_eq!((admission.slots().open(), admission.counters.refused.get()), (2, 1));
+        assert_eq!(is_refused(&enter()), Some(false));
     }
 
     #[test]

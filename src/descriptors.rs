@@ -90,12 +90,13 @@ impl Shares {
     pub fn registry_limits(self, per_address: Option<usize>) -> Limits {
         let half = self.registry.div_ceil(2);
         let per_address = per_address.unwrap_or(half).min(self.registry);
-        Limits { all: self.registry, per_address, reserve: self.reserve }
+        Limits { all: self.registry, per_address, peers: self.registry, reserve: self.reserve }
     }
 
-    /// The health port's limits.
+    /// The health port's limits. Peers that idle there never keep HTTP's probes out.
     pub fn health_limits(self) -> Limits {
-        Limits { all: self.health, per_address: self.health.div_ceil(2), reserve: self.reserve }
+        let half = self.health.div_ceil(2);
+        Limits { all: self.health, per_address: half, peers: half, reserve: self.reserve }
     }
 }
 
@@ -137,9 +138,9 @@ mod tests {
     #[test]
     fn an_address_gets_half_unless_told_otherwise() {
         let shares = Shares { registry: 5, health: 256, reserve: 16 };
-        assert_eq!(shares.registry_limits(None), Limits { all: 5, per_address: 3, reserve: 16 });
+        assert_eq!(shares.registry_limits(None), Limits { all: 5, per_address: 3, peers: 5, reserve: 16 });
         assert_eq!(shares.registry_limits(Some(1)).per_address, 1);
         assert_eq!(shares.registry_limits(Some(9)).per_address, 5);
-        assert_eq!(shares.health_limits(), Limits { all: 256, per_address: 128, reserve: 16 });
+        assert_eq!(shares.health_limits(), Limits { all: 256, per_address: 128, peers: 128, reserve: 16 });
     }
 }

@@ -4,12 +4,19 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 /// Connections the kernel holds for us until they are accepted; it cuts this to net.core.somaxconn.
 const BACKLOG: i32 = 4096;
+
+/// After how long without a word a peer's host is asked whether it is there, and how long it has to say so.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(10));
+/// How long a peer may take nothing of what was sent to it, in milliseconds; then the kernel gives the connection up, closed
+/// ones included (tcp(7), TCP_USER_TIMEOUT). It makes one unanswered keepalive probe enough.
+const UNTAKEN: u32 = 10_000;
 
 /// An address that could not be listened on.
 #[derive(Debug)]
@@ -87,6 +94,11 @@ fn open(ip: IpAddr, port: u16, v6_only: bool) -> Result<TcpListener, Errno> {
     if ip.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, v6_only)?;
     }
+    // What is accepted from it inherits these. libzmq's own keepalive options do nothing in the way it is built here.
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sockopt::set_tcp_keepidle(&socket, KEEPALIVE.0)?;
+    sockopt::set_tcp_keepintvl(&socket, KEEPALIVE.1)?;
+    sockopt::set_tcp_user_timeout(&socket, UNTAKEN)?;
     rustix::net::bind(&socket, &SocketAddr::from((ip, port)))?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket.into())

@@ -14,20 +14,15 @@ use crate::stop::{Stop, Waker};
 use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
 use crate::wire::reply::{Body, Reply};
-use crate::wire::shared::Shared;
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
-/// A peer whose host is gone is found out after 60 s without a word, then 3 probes 10 s apart, in seconds.
-const KEEPALIVE: (i32, i32, i32) = (60, 10, 3);
-/// How long a peer may leave what we sent untaken, in milliseconds; then the kernel gives the connection up.
-const UNTAKEN: i32 = 10_000;
 /// How many requests of one peer may wait; then libzmq stops reading it, until there is room. Each may be 128 KiB. libzmq
 /// hears of room by halves of this number, so a peer with 16 under way, as the contract has it, is never stopped.
 const WAITING_REQUESTS: i32 = 32;
 /// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that
-/// has no more requests under way loses none.
-const WAITING_REPLIES: i32 = 256;
+/// has 256 requests under way loses none. Twice that, since libzmq hears of what was read by halves of this number.
+const WAITING_REPLIES: i32 = 2 * 256;
 /// From how many bytes on a shared reply is worth sharing with libzmq: below, a copy is cheaper than the bookkeeping.
 const WORTH_SHARING: usize = 1024;
 /// How long replies may take to leave after the stop, in milliseconds.
@@ -65,11 +60,6 @@ impl Rep {
         socket.set_rcvhwm(WAITING_REQUESTS)?;
         socket.set_sndhwm(WAITING_REPLIES)?;
         socket.set_linger(LINGER)?;
-        socket.set_tcp_keepalive(1)?;
-        socket.set_tcp_keepalive_idle(KEEPALIVE.0)?;
-        socket.set_tcp_keepalive_intvl(KEEPALIVE.1)?;
-        socket.set_tcp_keepalive_cnt(KEEPALIVE.2)?;
-        handoff::tcp_maxrt(&mut socket, UNTAKEN)?;
         let control = format!("inproc://{name}");
         socket.bind(&control)?;
         handoff::bind(&mut socket, gate)?;
@@ -135,17 +125,11 @@ impl Rep {
             self.counters.bad_requests.add();
         }
         match reply.body {
-            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => self.share(request, bytes),
+            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => {
+                handoff::send_shared(&mut self.socket, request, bytes)
+            }
             body => self.send(&body),
         }
-    }
-
-    fn share(&mut self, request: &mut Message, bytes: Shared) -> io::Result<()> {
-        if handoff::send_shared(&mut self.socket, request, bytes)? {
-            return Ok(());
-        }
-        let text = "too many large replies wait to be read; try again later";
-        self.send(&Reply::failure(Code::Unavailable, text).body)
     }
 
     /// Without ZMQ_ROUTER_MANDATORY libzmq drops what a peer has no room for, or isn't there to take.

@@ -6,6 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::net::sockopt;
+
 use super::answers::Answer;
 use super::request::{self, Head, Refusal};
 use crate::admission::Pass;
@@ -53,6 +55,8 @@ enum Phase {
     },
     Lingering {
         discarded: usize,
+        /// There may be much that it has yet to take: it has its answer's time, not the second of others.
+        is_reading: bool,
     },
 }
 
@@ -97,13 +101,20 @@ impl Connection {
             Phase::Request { .. } => "its HTTP request was not whole after 10 s",
             Phase::Waiting { .. } => "its answer was not ready after 10 s",
             Phase::Answer { .. } => "it did not read its answer within 10 s",
-            Phase::Lingering { .. } => "it did not close within 1 s of its answer",
+            Phase::Lingering { is_reading: true, .. } => "it did not take its answer within 10 s",
+            Phase::Lingering { is_reading: false, .. } => "it did not close within 1 s of its answer",
         };
         log::debug!("closed {}: {what}", self.peer);
-        // Whoever was answered has lost nothing by being closed.
-        if !matches!(self.phase, Phase::Lingering { .. }) {
-            self.counters.timed_out.add();
+        match self.phase {
+            // Whoever was answered has lost nothing by being closed.
+            Phase::Lingering { is_reading: false, .. } => return,
+            // What the kernel still keeps for it goes with the connection: several MiB, of everybody who doesn't read.
+            Phase::Lingering { .. } | Phase::Answer { .. } => {
+                let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+            }
+            _ => {}
         }
+        self.counters.timed_out.add();
     }
 
     /// Whether it has a large answer yet to read.
@@ -194,14 +205,17 @@ impl Connection {
             }
         }
         // Closing over unread bytes is a reset, which can take the answer from the client again.
-        if !*more_was_sent && self.nothing_unread() {
+        let (is_reading, more_was_sent) = (answer.is_large(), *more_was_sent);
+        if !is_reading && !more_was_sent && self.nothing_unread() {
             return Next::Close;
         }
         if self.stream.shutdown(Shutdown::Write).is_err() {
             return Next::Close;
         }
-        self.phase = Phase::Lingering { discarded: 0 };
-        self.deadline = now + LINGER.0;
+        self.phase = Phase::Lingering { discarded: 0, is_reading };
+        if !is_reading {
+            self.deadline = now + LINGER.0;
+        }
         self.discard()
     }
 
@@ -211,7 +225,7 @@ impl Connection {
     }
 
     fn discard(&mut self) -> Next {
-        let Phase::Lingering { discarded } = &mut self.phase else { return Next::Close };
+        let Phase::Lingering { discarded, .. } = &mut self.phase else { return Next::Close };
         let mut chunk = [0; CHUNK];
         while *discarded < LINGER.1 {
             match self.stream.read(&mut chunk) {

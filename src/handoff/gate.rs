@@ -3,8 +3,8 @@
 //! ZMTP goes to libzmq, HTTP to the door by a [`Notice`], the rest is closed. Reads nothing: it only peeks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
-use std::mem::MaybeUninit;
+use std::iter;
+use std::mem::{self, MaybeUninit};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,8 @@ const REFUSED_FIRST_BYTE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many connections are looked at before libzmq's I/O thread gets back to its other work.
 const BATCH: usize = 16;
+/// How many of those who have connected are let in at the stop: a listener's queue holds no more.
+const LAST: usize = 4096;
 /// Event data from here on are silent connections; below are listeners.
 const FIRST_SILENT: u64 = 1 << 32;
 
@@ -142,7 +144,8 @@ impl Gate {
         (self.notify)(Notice::Deadline);
         self.pausing.warn(Instant::now(), || {
             let milliseconds = PAUSE.as_millis();
-            format!("no connection can be accepted ({error}); trying again every {milliseconds} ms")
+            let name = self.admission.name();
+            format!("no connection to the {name} port can be accepted ({error}); trying again every {milliseconds} ms")
         });
     }
 
@@ -162,8 +165,7 @@ impl Gate {
             Err(_) => return None,
         };
         match spoken {
-            Spoken::Zmtp if arrival.pass.is_refusal() => {}
-            Spoken::Zmtp => return Some(self.to_libzmq(arrival)),
+            Spoken::Zmtp => return self.to_libzmq(arrival),
             Spoken::Http => self.to_door(arrival),
             Spoken::Silent => self.await_first_byte(state, arrival),
             Spoken::Neither => {
@@ -174,10 +176,11 @@ impl Gate {
         None
     }
 
-    fn to_libzmq(&self, arrival: Arrival) -> OwnedFd {
+    fn to_libzmq(&self, arrival: Arrival) -> Option<OwnedFd> {
+        let pass = self.admission.becomes_peer(arrival.pass)?;
         let stream = OwnedFd::from(arrival.stream);
-        peers::enter(stream.as_fd(), arrival.peer, self.admission.leaves_door(arrival.pass), &self.counters);
-        stream
+        peers::enter(stream.as_fd(), arrival.peer, pass, &self.counters);
+        Some(stream)
     }
 
     fn to_door(&self, arrival: Arrival) {
@@ -189,12 +192,17 @@ impl Gate {
 
     fn await_first_byte(&self, state: &mut State, arrival: Arrival) {
         let Arrival { stream, peer, pass } = arrival;
-        let Some(pass) = self.admission.comes_to_door(pass) else { return };
+        if let Some(pass) = self.admission.comes_to_door(pass) {
+            self.watch(state, Arrival { stream, peer, pass });
+        }
+    }
+
+    fn watch(&self, state: &mut State, arrival: Arrival) {
         let data = state.arrivals;
         state.arrivals += 1;
-        if epoll::add(&self.epoll, &stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
-            let patience = if pass.is_refusal() { REFUSED_FIRST_BYTE } else { FIRST_BYTE };
-            state.insert(data, Instant::now() + patience, Arrival { stream, peer, pass });
+        if epoll::add(&self.epoll, &arrival.stream, EventData::new_u64(data), EventFlags::IN).is_ok() {
+            let patience = if arrival.pass.is_refusal() { REFUSED_FIRST_BYTE } else { FIRST_BYTE };
+            state.insert(data, Instant::now() + patience, arrival);
             (self.notify)(Notice::Deadline);
         }
     }
@@ -225,10 +233,11 @@ impl Gate {
         let mut state = self.state();
         state.paused_until = None;
         for listener in mem::take(&mut state.listeners) {
-            // Ends at the first error, which is AGAIN where nobody waits any more.
-            while let Ok((stream, peer)) = accept(&listener) {
+            // Ends at the first error, which is AGAIN where nobody waits any more; a flood doesn't hold the stop up.
+            for (stream, peer) in iter::from_fn(|| accept(&listener).ok()).take(LAST) {
+                // Without a place at the door: they all have the port's slots, and have not spoken only because nobody looked.
                 if let Some(pass) = self.admission.admit(peer.ip()) {
-                    self.await_first_byte(&mut state, Arrival { stream, peer, pass });
+                    self.watch(&mut state, Arrival { stream, peer, pass });
                 }
             }
         }

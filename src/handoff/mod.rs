@@ -16,4 +16,3 @@ mod unread;
 pub use accept::{bind, prove};
 pub use gate::{Arrival, Gate, Notice};
 pub use message::send_shared;
-pub use options::tcp_maxrt;

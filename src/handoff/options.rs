@@ -1,4 +1,4 @@
-//! Socket options that the zmq crate has no setter for.
+//! The socket option that the zmq crate has no setter for.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -7,24 +7,18 @@ use std::os::fd::RawFd;
 
 /// zmq_setsockopt(3): "set the pre-allocated socket file descriptor". zmq-sys has no constant for it.
 const ZMQ_USE_FD: c_int = 89;
-/// zmq_setsockopt(3): milliseconds until an unacknowledged send closes the connection (TCP_USER_TIMEOUT).
-const ZMQ_TCP_MAXRT: c_int = 80;
 
 /// Makes the next `bind` listen on `descriptor`.
 pub(super) fn use_fd(socket: &mut zmq::Socket, descriptor: RawFd) -> io::Result<()> {
-    set_int(socket, ZMQ_USE_FD, descriptor)
-}
-
-/// Closes connections whose peer hasn't acknowledged anything for this long.
-pub fn tcp_maxrt(socket: &mut zmq::Socket, milliseconds: c_int) -> io::Result<()> {
-    set_int(socket, ZMQ_TCP_MAXRT, milliseconds)
-}
-
-fn set_int(socket: &mut zmq::Socket, option: c_int, value: c_int) -> io::Result<()> {
-    let value: *const c_int = &raw const value;
+    let descriptor: *const c_int = &raw const descriptor;
     // SAFETY: the socket is open for as long as it is borrowed, and zmq_setsockopt(3) reads one int and keeps nothing.
     let result = unsafe {
-        zmq_sys::zmq_setsockopt(socket.as_mut_ptr(), option, value.cast::<c_void>(), size_of::<c_int>())
+        zmq_sys::zmq_setsockopt(
+            socket.as_mut_ptr(),
+            ZMQ_USE_FD,
+            descriptor.cast::<c_void>(),
+            size_of::<c_int>(),
+        )
     };
     match result {
         0 => Ok(()),

@@ -33,7 +33,7 @@ struct Peer {
 }
 
 /// One peer, never mistaken for a later one that got its descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PeerId {
     pub(super) descriptor: RawFd,
     pub(super) number: u64,
@@ -75,7 +75,7 @@ fn peers() -> MutexGuard<'static, Peers> {
 /// Why libzmq gives up a connection, as build.rs numbers it.
 fn count(counters: &Counters, why: c_int) -> Option<&'static str> {
     let (counter, text) = match why {
-        1 => (&counters.timed_out, "its ZMTP handshake was not done after 5 s"),
+        1 => (&counters.timed_out, "its ZMTP handshake was not done after 5 s, or its heartbeats ended"),
         2 => (&counters.timed_out, "it took none of its replies for 10 s, or its host is gone"),
         3 => (&counters.bad_requests, "what it sent is not ZMTP as it is spoken here, or over 128 KiB"),
         _ => return None,

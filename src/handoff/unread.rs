@@ -1,16 +1,17 @@
 //! What ZMTP peers have asked for and not read yet, where it is shared memory. A thousand peers that wait for the same list
-//! hold one piece; but a peer that lets the list change and asks again, and reads nothing, holds a piece each time. Past a
-//! budget whoever holds the oldest piece is cut. Knows addresses of memory; never what is in it.
+//! hold one piece, and a record that the store holds anyway costs nothing more; but a peer that lets the list change and
+//! asks again, and reads nothing, holds a piece each time. Past a budget who holds the oldest piece is cut.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::peers::{self, PeerId};
+use crate::wire::shared::Watch;
 
-/// The most that unread pieces may take, in bytes; peers that read at their link's pace hold far less.
+/// The most that unread pieces may take, in bytes, or [`LARGEST`] times the largest one, where that is more.
 const BUDGET: usize = 64 * 1024 * 1024;
-/// The same for strangers, who can't be cut: libzmq doesn't tell who they are (ZMTP 1.0 and 2.0).
-const BUDGET_OF_STRANGERS: usize = 16 * 1024 * 1024;
+/// So many different ones of the largest piece are no fault of their readers: large lists take their time.
+const LARGEST: usize = 4;
 
 static UNREAD: LazyLock<Mutex<Unread>> = LazyLock::new(Mutex::default);
 
@@ -20,41 +21,43 @@ struct Unread {
     pieces: BTreeMap<u64, Piece>,
     by_start: HashMap<usize, u64>,
     next: u64,
-    /// In bytes, of the pieces that are [`Held::ByPeers`] and [`Held::ByStrangers`].
-    by_peers: usize,
-    by_strangers: usize,
+    /// All pieces, in bytes, those included that the store holds as well.
+    bytes: usize,
 }
 
 struct Piece {
     start: usize,
-    length: usize,
-    /// Messages that libzmq has of it.
+    watch: Watch,
+    /// How many messages of it wait for each reader.
+    readers: HashMap<Option<PeerId>, usize>,
     messages: usize,
-    readers: Vec<PeerId>,
-    held: Held,
+    /// Its readers were cut, and it is as good as gone.
+    is_given_up: bool,
 }
 
-/// Against which budget a piece counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
-    ByPeers,
-    ByStrangers,
-    /// Its readers were cut, and it is as good as gone.
-    GivenUp,
+impl Piece {
+    /// What it takes that would be free without its readers.
+    fn cost(&self) -> usize {
+        let is_free = self.is_given_up || self.watch.holders() > self.messages;
+        if is_free { 0 } else { self.watch.length() }
+    }
 }
 
 /// One message's share in a piece; dropping it says that libzmq is done with the message.
-pub(super) struct Share(u64);
+pub(super) struct Share {
+    number: u64,
+    reader: Option<PeerId>,
+}
 
-/// Notes a message of the memory at `start`, for `reader` where it is known; `None`: too much is unread already.
-pub(super) fn note(start: *const u8, length: usize, reader: Option<PeerId>) -> Option<Share> {
+/// Notes a message of the memory at `start` for `reader`, and cuts who leaves too much unread.
+pub(super) fn note(start: *const u8, watch: Watch, reader: Option<PeerId>) -> Share {
     let mut unread = unread();
-    let number = unread.note(start.addr(), length, reader)?;
+    let number = unread.note(start.addr(), watch, reader);
     let to_cut = unread.over_budget();
     // Before anybody is cut: a peer's end may need this lock.
     drop(unread);
     to_cut.into_iter().for_each(peers::cut);
-    Some(Share(number))
+    Share { number, reader }
 }
 
 fn unread() -> MutexGuard<'static, Unread> {
@@ -63,77 +66,73 @@ fn unread() -> MutexGuard<'static, Unread> {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        unread().forget(self.0);
+        unread().forget(self.number, self.reader);
     }
 }
 
 impl Unread {
-    fn note(&mut self, start: usize, length: usize, reader: Option<PeerId>) -> Option<u64> {
-        let known = self.by_start.get(&start).copied();
-        if known.is_none() && reader.is_none() && self.by_strangers + length > BUDGET_OF_STRANGERS {
-            return None;
+    fn note(&mut self, start: usize, watch: Watch, reader: Option<PeerId>) -> u64 {
+        let number = self.by_start.get(&start).copied().unwrap_or_else(|| self.begin(start, watch));
+        if let Some(piece) = self.pieces.get_mut(&number) {
+            piece.messages += 1;
+            *piece.readers.entry(reader).or_default() += 1;
         }
-        let number = known.unwrap_or_else(|| self.begin(start, length));
-        let piece = self.pieces.get_mut(&number)?;
-        piece.messages += 1;
-        match reader {
-            Some(reader) if piece.readers.last() != Some(&reader) => piece.readers.push(reader),
-            None if piece.held == Held::ByPeers => {
-                piece.held = Held::ByStrangers;
-                self.by_peers -= length;
-                self.by_strangers += length;
-            }
-            _ => {}
-        }
-        Some(number)
+        number
     }
 
-    fn begin(&mut self, start: usize, length: usize) -> u64 {
+    fn begin(&mut self, start: usize, watch: Watch) -> u64 {
         let number = self.next;
         self.next += 1;
+        self.bytes += watch.length();
         self.by_start.insert(start, number);
-        self.pieces
-            .insert(number, Piece { start, length, messages: 0, readers: Vec::new(), held: Held::ByPeers });
-        self.by_peers += length;
+        let (readers, messages, is_given_up) = Default::default();
+        self.pieces.insert(number, Piece { start, watch, readers, messages, is_given_up });
         number
     }
 
     /// The readers to cut, so that all but the newest piece fit into the budget.
     fn over_budget(&mut self) -> Vec<PeerId> {
         let mut to_cut = Vec::new();
-        let older = self.next.saturating_sub(1);
-        for piece in self.pieces.range_mut(..older).map(|(_, piece)| piece) {
-            if self.by_peers <= BUDGET {
+        if self.bytes <= BUDGET {
+            return to_cut;
+        }
+        let costs = || self.pieces.values().map(Piece::cost);
+        let budget = BUDGET.max(LARGEST * costs().max().unwrap_or_default());
+        let mut bytes: usize = costs().sum();
+        let newest = self.next.saturating_sub(1);
+        for piece in self.pieces.range_mut(..newest).map(|(_, piece)| piece) {
+            if bytes <= budget {
                 break;
             }
-            if piece.held == Held::ByPeers {
-                piece.held = Held::GivenUp;
-                self.by_peers -= piece.length;
-                to_cut.append(&mut piece.readers);
+            let cost = piece.cost();
+            if cost > 0 {
+                bytes -= cost;
+                piece.is_given_up = true;
+                to_cut.extend(piece.readers.keys().flatten());
             }
         }
         to_cut
     }
 
-    fn forget(&mut self, number: u64) {
+    fn forget(&mut self, number: u64, reader: Option<PeerId>) {
         let Some(piece) = self.pieces.get_mut(&number) else { return };
         piece.messages -= 1;
-        if piece.messages > 0 {
-            return;
+        match piece.readers.get_mut(&reader) {
+            Some(messages) if *messages > 1 => *messages -= 1,
+            _ => drop(piece.readers.remove(&reader)),
         }
-        match piece.held {
-            Held::ByPeers => self.by_peers -= piece.length,
-            Held::ByStrangers => self.by_strangers -= piece.length,
-            Held::GivenUp => {}
+        if piece.messages == 0 {
+            self.bytes -= piece.watch.length();
+            self.by_start.remove(&piece.start);
+            self.pieces.remove(&number);
         }
-        self.by_start.remove(&piece.start);
-        self.pieces.remove(&number);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::shared::Shared;
 
     const QUARTER: usize = BUDGET / 4;
 
@@ -141,51 +140,72 @@ mod tests {
         Some(PeerId { descriptor: 0, number })
     }
 
+    fn piece(length: usize) -> Shared {
+        Shared::from(vec![0; length].into(), 0)
+    }
+
+    fn numbers(peers: &[PeerId]) -> Vec<u64> {
+        peers.iter().map(|peer| peer.number).collect()
+    }
+
+    /// One message of each piece for the reader of its number; each piece is held by its message alone.
+    fn unread_of(pieces: &[Shared]) -> Unread {
+        let mut unread = Unread::default();
+        for (number, piece) in pieces.iter().enumerate() {
+            unread.note(number, piece.watch(), reader(number as u64));
+        }
+        unread
+    }
+
     #[test]
     fn one_piece_counts_once_however_many_wait_for_it() {
+        let held = piece(QUARTER);
         let mut unread = Unread::default();
-        let numbers = [1, 2, 1].map(|peer| unread.note(8, QUARTER, reader(peer)));
-        assert_eq!((numbers, unread.by_peers, unread.over_budget()), ([Some(0); 3], QUARTER, vec![]));
-        (0..3).for_each(|_| unread.forget(0));
-        assert_eq!((unread.by_peers, unread.pieces.len(), unread.by_start.len()), (0, 0, 0));
-    }
-
-    #[test]
-    fn past_the_budget_the_oldest_readers_are_cut() {
-        let mut unread = Unread::default();
-        for start in 0..6 {
-            unread.note(start, QUARTER, reader(start as u64));
+        for peer in [1, 2, 1] {
+            assert_eq!(unread.note(8, held.watch(), reader(peer)), 0);
         }
-        let cut: Vec<u64> = unread.over_budget().iter().map(|peer| peer.number).collect();
-        assert_eq!((cut, unread.by_peers), (vec![0, 1], BUDGET));
-        assert!(unread.over_budget().is_empty());
-        // What was given up counts no more, whenever it goes.
-        unread.forget(0);
-        assert_eq!(unread.by_peers, BUDGET);
-        unread.forget(5);
-        assert_eq!(unread.by_peers, 3 * QUARTER);
+        assert_eq!((unread.bytes, unread.over_budget()), (QUARTER, vec![]));
+        [1, 2, 1].into_iter().for_each(|peer| unread.forget(0, reader(peer)));
+        assert_eq!((unread.bytes, unread.pieces.len(), unread.by_start.len()), (0, 0, 0));
     }
 
     #[test]
-    fn the_newest_piece_is_let_go_however_large() {
-        let mut unread = Unread::default();
-        unread.note(1, 2 * BUDGET, reader(1));
+    fn past_the_budget_the_oldest_readers_are_cut_and_no_piece_twice() {
+        let held = [QUARTER; 6].map(piece);
+        let mut unread = unread_of(&held);
+        assert_eq!(numbers(&unread.over_budget()), [0, 1]);
+        assert_eq!(numbers(&unread.over_budget()), [] as [u64; 0]);
+        unread.forget(0, reader(0));
+        unread.note(9, held[0].watch(), reader(9));
+        assert_eq!(numbers(&unread.over_budget()), [2]);
+    }
+
+    #[test]
+    fn who_has_read_everything_is_not_cut() {
+        let held = [QUARTER; 6].map(piece);
+        let mut unread = unread_of(&held);
+        unread.note(0, held[0].watch(), reader(7));
+        unread.forget(0, reader(0));
+        assert_eq!(numbers(&unread.over_budget()), [7, 1]);
+    }
+
+    #[test]
+    fn what_the_store_holds_as_well_costs_nothing() {
+        let held = [QUARTER; 6].map(piece);
+        let stored = held.clone();
+        let mut unread = unread_of(&held);
         assert_eq!(unread.over_budget(), vec![]);
-        unread.note(2, 1, reader(2));
-        assert_eq!(unread.over_budget().len(), 1);
+        drop(stored);
+        assert_eq!(numbers(&unread.over_budget()), [0, 1]);
     }
 
     #[test]
-    fn strangers_have_a_budget_of_their_own_and_are_told_when_it_is_used_up() {
-        let mut unread = Unread::default();
-        assert_eq!(unread.note(1, BUDGET_OF_STRANGERS, None), Some(0));
-        assert_eq!(unread.note(2, 1, None), None);
-        // What is in memory anyway costs nothing more.
-        assert_eq!(unread.note(1, BUDGET_OF_STRANGERS, None), Some(0));
-        assert_eq!(unread.note(2, 1, reader(1)), Some(1));
-        assert_eq!((unread.by_peers, unread.by_strangers), (1, BUDGET_OF_STRANGERS));
-        unread.forget(0);
-        unread.forget(0);
-        assert_eq!((unread.note(3, 1, None), unread.by_strangers), (Some(2), 1));
+    fn large_pieces_have_a_budget_of_four_and_the_newest_is_let_go() {
+        let held = [BUDGET; 5].map(piece);
+        let mut unread = unread_of(&held[..4]);
+        assert_eq!(unread.over_budget(), vec![]);
+        unread.note(4, held[4].watch(), reader(4));
+        assert_eq!(numbers(&unread.over_budget()), [0]);
+        assert_eq!(unread_of(&held[..1]).over_budget(), vec![]);
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes that many replies share: rendered once, handed out by reference. Knows nothing of what is in them.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The end of a shared piece of memory, from some place on.
 #[derive(Clone, Debug)]
@@ -14,6 +14,29 @@ impl Shared {
     /// `bytes` from `start` on; nothing, where that is past their end.
     pub fn from(bytes: Arc<[u8]>, start: usize) -> Shared {
         Shared { bytes, start }
+    }
+
+    /// What tells of this memory later, without holding it.
+    pub fn watch(&self) -> Watch {
+        Watch { bytes: Arc::downgrade(&self.bytes), length: self.bytes.len() }
+    }
+}
+
+/// Somebody who does not hold a shared piece of memory, but sees how many do.
+pub struct Watch {
+    bytes: Weak<[u8]>,
+    length: usize,
+}
+
+impl Watch {
+    /// How many hold it now.
+    pub fn holders(&self) -> usize {
+        self.bytes.strong_count()
+    }
+
+    /// Its whole length, in bytes.
+    pub fn length(&self) -> usize {
+        self.length
     }
 }
 
