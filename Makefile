@@ -7,10 +7,14 @@ PYTHON  ?= python3
 VENV     = target/venv
 BINARY   = target/release/service-registry
 
+# What `make fuzz` tries, and for how long each.
+FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
+FUZZ_SECONDS ?= 60
+
 # What a test run needs beside Rust, as Debian's packages and the command each one brings.
 NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf
 
-.PHONY: help build run tools venv test lint bench bench-peers install uninstall clean
+.PHONY: help build run tools venv test lint fuzz fuzz-build bench bench-peers bench-pure install uninstall clean
 
 help: ## print this
 	@echo "service-registry: make TARGET, where TARGET is one of"
@@ -48,7 +52,30 @@ test: tools venv build ## run every test (needs no root; installs what is missin
 lint: ## check format, clippy and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --lib --bins --tests -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+fuzz-build: tools ## compile the fuzz targets, and try each on its kept inputs
+	$(CARGO) build --locked --manifest-path fuzz/Cargo.toml --bins
+	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml
+
+fuzz: tools ## fuzz for a minute a target (FUZZ_SECONDS=600 FUZZ_TARGETS=parser changes that)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@run="+nightly fuzz run"; \
+	$(CARGO) +nightly --version >/dev/null 2>&1 || { \
+	  echo "no nightly Rust (rustup toolchain install nightly): fuzzing without AddressSanitizer" >&2; \
+	  run="fuzz run --sanitizer none"; \
+	}; \
+	status=0; \
+	for target in $(FUZZ_TARGETS); do \
+	  dictionary=fuzz/dictionaries/$$target.dict; \
+	  mkdir -p fuzz/grown/$$target; \
+	  $(CARGO) $$run $$target fuzz/grown/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+	    $$([ ! -e $$dictionary ] || echo -dict=$$dictionary) || status=1; \
+	done; \
+	exit $$status
 
 bench: ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
 	$(CARGO) bench --locked --bench registry -- $(ARGS)
@@ -56,6 +83,9 @@ bench: ## print the table of docs/performance.md (ARGS="--growth": how the cost 
 bench-peers: ## the same work on Redis, NATS, ZooKeeper and etcd (as root on Debian, installs them)
 	@sh benches/peers/install.sh
 	$(CARGO) bench --locked --bench peers -- $(ARGS)
+
+bench-pure: ## measure parse, act and render alone, without sockets (ARGS="lookup" picks rows)
+	$(CARGO) bench --locked --bench pure -- $(ARGS)
 
 install: ## install the built binary under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }
@@ -66,4 +96,4 @@ uninstall: ## remove what install put there
 
 clean: ## remove everything that was built
 	$(CARGO) clean
-	rm -rf dist
+	rm -rf dist fuzz/target

@@ -148,8 +148,9 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn the_house_is_tidy() {
     let house = house();
-    let files: Vec<PathBuf> =
-        ["src", "tests", "benches", "fuzz"].iter().flat_map(|f| rust_files(Path::new(f))).collect();
+    // Not all of fuzz/: it has a target folder, in which build scripts write code.
+    let folders = ["src", "tests", "benches", "fuzz/src", "fuzz/fuzz_targets", "fuzz/tests"];
+    let files: Vec<PathBuf> = folders.iter().flat_map(|folder| rust_files(Path::new(folder))).collect();
     assert!(files.len() > 30, "only {} files were found", files.len());
     let broken: Vec<String> = files
         .iter()

@@ -65,3 +65,54 @@ impl Inbox {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::{Admission, Limits};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::fs::File;
+    use std::net::{SocketAddr, TcpStream};
+    use std::thread;
+
+    const EACH: u16 = 10;
+    /// Only the last to come can be left without a ring, so it is done often.
+    const TIMES: usize = 500;
+    const DEADLINE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
+
+    /// A connection that is told by its peer's port.
+    fn arrival(number: u16, admission: &Admission) -> Arrival {
+        let stream = TcpStream::from(OwnedFd::from(File::open("/dev/null").expect("/dev/null")));
+        let peer = SocketAddr::from(([127, 0, 0, 1], number));
+        Arrival { stream, peer, pass: admission.admit(peer.ip()).expect("a pass") }
+    }
+
+    #[test]
+    fn nobody_is_lost_overtaken_or_left_without_a_ring() {
+        (0..TIMES).for_each(|_| fill_and_empty());
+    }
+
+    fn fill_and_empty() {
+        let inbox = Inbox::new().expect("an inbox");
+        let all = 2 * usize::from(EACH);
+        let limits = Limits { all, per_address: all, peers: all, reserve: 1 };
+        let admission = Admission::new("registry", None, limits, Arc::default());
+        let mut taken = [Vec::new(), Vec::new()];
+        thread::scope(|scope| {
+            for port in [0, 1] {
+                let (notify, admission) = (inbox.notifier(port), &admission);
+                scope.spawn(move || {
+                    (0..EACH).for_each(|number| notify(Notice::Http(arrival(number, admission))))
+                });
+            }
+            while taken.iter().map(Vec::len).sum::<usize>() < 2 * usize::from(EACH) {
+                let bell = inbox.bell();
+                let mut ready = [PollFd::new(&bell, PollFlags::IN)];
+                assert_eq!(poll(&mut ready, Some(&DEADLINE)), Ok(1), "the bell is silent; taken: {taken:?}");
+                inbox.take().into_iter().for_each(|(port, arrival)| taken[port].push(arrival.peer.port()));
+            }
+        });
+        assert_eq!(taken, [(0..EACH).collect::<Vec<_>>(), (0..EACH).collect()]);
+        assert!(inbox.is_empty());
+    }
+}

@@ -307,11 +307,14 @@ fn object<'a>(json: &'a str, what: &str) -> Result<Members<'a>, Fault> {
             Some(b'n') => "null",
             _ => "",
         };
-        let is_json = !kind.is_empty() && serde_json::from_str::<IgnoredAny>(json).is_ok();
-        if is_json {
-            return invalid(format!("{what} must be one JSON object, not {kind}: {}", shown(json)));
+        match serde_json::from_str::<IgnoredAny>(json) {
+            Ok(IgnoredAny) if !kind.is_empty() => {
+                invalid(format!("{what} must be one JSON object, not {kind}: {}", shown(json)))
+            }
+            Ok(IgnoredAny) => invalid(format!("{what} is not JSON: {error}")),
+            // Not `error`, which quotes the whole of a string that is followed by something.
+            Err(error) => invalid(format!("{what} is not JSON: {error}")),
         }
-        invalid(format!("{what} is not JSON: {error}"))
     })
 }
 
