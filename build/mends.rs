@@ -127,7 +127,7 @@ pub(crate) const MENDS: [Mend; 30] = [
                 _whole_size = 0;\n    }\n",
     },
     // A queue's high-water mark counts messages, whatever their size: 300 peers had 450 MiB of requests waiting. The decoder
-    // now notes a message's size in KiB in a field that only other kinds of sockets use, and 8 KiB count as one message.
+    // now notes a message's size in KiB in a field that only other kinds of sockets use, and 2 KiB count as one message.
     Mend {
         file: "v2_decoder.cpp",
         before: "    _in_progress.set_flags (_msg_flags);\n",
@@ -139,7 +139,7 @@ pub(crate) const MENDS: [Mend; 30] = [
     Mend {
         file: "pipe.cpp",
         before: "bool zmq::pipe_t::read (msg_t *msg_)\n",
-        after: "static uint64_t weight_of (zmq::msg_t msg_)\n{\n    return 1 + msg_.get_routing_id () / 8;\n}\n\n\
+        after: "static uint64_t weight_of (zmq::msg_t msg_)\n{\n    return 1 + msg_.get_routing_id () / 2;\n}\n\n\
                 bool zmq::pipe_t::read (msg_t *msg_)\n",
     },
     Mend {
@@ -229,13 +229,15 @@ pub(crate) const MENDS: [Mend; 30] = [
     },
 ];
 
-/// The files to compile anew: those that a mend changes, and those that include a header that one changes.
-pub(crate) const FILES: [&str; 9] = [
+/// The files to compile anew: those that a mend changes, and those that are built otherwise (build.rs).
+pub(crate) const FILES: [&str; 11] = [
+    "ip.cpp",
     "mechanism.cpp",
     "pipe.cpp",
     "rep.cpp",
     "router.cpp",
     "session_base.cpp",
+    "signaler.cpp",
     "stream_engine_base.cpp",
     "v1_decoder.cpp",
     "v2_decoder.cpp",

@@ -17,9 +17,9 @@ use crate::wire::reply::{Body, Reply};
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
-/// How many requests of one peer may wait; then libzmq stops reading it, until there is room. Each may be 128 KiB. libzmq
-/// hears of room by halves of this number, so a peer with 16 under way, as the contract has it, is never stopped.
-const WAITING_REQUESTS: i32 = 32;
+/// How many requests of one peer may wait, where every 2 KiB count as one (build/mends.rs); then libzmq stops reading it,
+/// until there is room.
+const WAITING_REQUESTS: i32 = 128;
 /// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that
 /// has 256 requests under way loses none. Twice that, since libzmq hears of what was read by halves of this number.
 const WAITING_REPLIES: i32 = 2 * 256;

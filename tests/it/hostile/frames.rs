@@ -76,15 +76,18 @@ fn chains() -> Vec<Entry> {
     let chained = |frames: usize, body: &[u8]| vec![frame(MORE, body); frames].concat();
     let all: Vec<(&str, Version)> = vec![("1.0", V1_0), ("2.0", V2_0), ("3.0", V3_0), ("3.1", V3_1)];
     let empties = all.into_iter().map(|(name, version)| {
-        let frames = [&[&b""[..]; 10_000][..], &[LIST]].concat();
-        answered(&format!("10,000 empty frames in ZMTP {name}"), version, message(version, &frames), REFUSED)
+        let frames = [&[&b""[..]; 3_000][..], &[LIST]].concat();
+        answered(&format!("3,000 empty frames in ZMTP {name}"), version, message(version, &frames), REFUSED)
             .after(version)
     });
-    let envelope = chained(10_000, b"x");
+    let envelope = chained(8, b"x");
     let wrapped = [&envelope, &request(V3_1, LIST)[..]].concat();
+    let too_wrapped = [&chained(1_000, b"x"), &request(V3_1, LIST)[..]].concat();
     let returned = Held { version: V3_1, comes: envelope, replies: vec![Reply::Listed] };
     let others = [
-        Entry::new("10,000 frames of an envelope", wrapped, Due::Held(returned)).after(V3_1),
+        Entry::new("8 frames of an envelope", wrapped, Due::Held(returned)).after(V3_1),
+        // More than what may be kept to be sent back: dropped, and the next request is answered.
+        held("1,000 frames of an envelope", V3_1, too_wrapped).after(V3_1),
         answered("a request of two frames", V3_1, message(V3_1, &[b"", LIST, LIST]), REFUSED).after(V3_1),
         answered("a request of an empty second frame", V3_1, message(V3_1, &[b"", LIST, b""]), REFUSED)
             .after(V3_1),
