@@ -14,7 +14,10 @@ FUZZ_SECONDS ?= 60
 # What a test run needs beside Rust, as Debian's packages and the command each one brings.
 NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf
 
-.PHONY: help build run tools venv test lint fuzz fuzz-build bench bench-peers bench-pure install uninstall clean
+# How long a soak lasts, in seconds.
+SOAK_SECONDS ?= 600
+
+.PHONY: help build run tools venv test lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install uninstall clean
 
 help: ## print this
 	@echo "service-registry: make TARGET, where TARGET is one of"
@@ -77,6 +80,11 @@ fuzz: tools ## fuzz for a minute a target (FUZZ_SECONDS=600 FUZZ_TARGETS=parser 
 	done; \
 	exit $$status
 
+# 3 says that some mutant never ended. The time limit has caught that one, so what is missed alone decides.
+mutants: ## see whether the unit tests notice small changes in parse, act and store
+	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
+	$(CARGO) mutants $(ARGS) || { [ $$? = 3 ] && [ ! -s target/mutants.out/missed.txt ]; }
+
 bench: ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
 	$(CARGO) bench --locked --bench registry -- $(ARGS)
 
@@ -86,6 +94,9 @@ bench-peers: ## the same work on Redis, NATS, ZooKeeper and etcd (as root on Deb
 
 bench-pure: ## measure parse, act and render alone, without sockets (ARGS="lookup" picks rows)
 	$(CARGO) bench --locked --bench pure -- $(ARGS)
+
+soak: ## storms, floods and scarcity at random, for 10 minutes (SOAK_SECONDS=60; SOAK_SEED=1 repeats)
+	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked --test soak
 
 install: ## install the built binary under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }

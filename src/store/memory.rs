@@ -122,7 +122,9 @@ mod tests {
     use crate::record::Record;
     use crate::slots::Slots;
     use crate::wire::render;
+    use proptest::prelude::*;
     use std::borrow::Cow;
+    use std::collections::BTreeMap;
     use time::OffsetDateTime;
 
     fn rendered(name: &str, host: &str) -> Rendered {
@@ -169,5 +171,69 @@ mod tests {
         assert_eq!(*found, *rendered("a", "new").reply());
         assert!(memory.get("b")?.is_none());
         Ok(())
+    }
+
+    #[test]
+    fn a_record_counts_for_its_name_and_itself() {
+        let record = rendered("name", "h");
+        let lookup = record.reply().len() - r#""status":"success","#.len();
+        assert_eq!(cost(&record), 4 + lookup as u64);
+    }
+
+    #[test]
+    fn a_record_is_the_same_key_as_another_of_its_name() {
+        assert!(ByName(rendered("a", "h")) == ByName(rendered("a", "elsewhere")));
+        assert!(ByName(rendered("a", "h")) != ByName(rendered("b", "h")));
+    }
+
+    /// More than a hash table's group of slots, so that names meet others whose hashes look alike.
+    #[test]
+    fn many_agents_are_kept_apart() -> Result<(), StoreError> {
+        let memory = store(1 << 24);
+        let names: Vec<String> = (10_000..15_000).map(|number| number.to_string()).collect();
+        for name in &names {
+            assert!(memory.put(rendered(name, name))?.is_none(), "{name}");
+        }
+        for name in &names {
+            let found = memory.get(name)?.map(|reply| reply.to_vec());
+            assert_eq!(found, Some(rendered(name, name).reply().to_vec()), "{name}");
+        }
+        assert_eq!(*memory.list()?, *render::list(names.iter().map(String::as_str), 0));
+        Ok(())
+    }
+
+    /// Puts the same record into both, which must take or refuse it alike.
+    fn put_into_both(memory: &Memory, model: &mut BTreeMap<String, Rendered>, name: &str, host: &str) {
+        let record = rendered(name, host);
+        let held: u64 = model.values().map(cost).sum();
+        let freed = model.get(name).map_or(0, cost);
+        let fits = held - freed + cost(&record) <= memory.max_bytes;
+        let put = memory.put(record.clone()).map(|old| old.map(|old| old.reply().to_vec()));
+        if fits {
+            let old = model.insert(name.to_owned(), record).map(|old| old.reply().to_vec());
+            assert_eq!(put, Ok(old), "{name} at {host}");
+        } else {
+            assert_eq!(put, Err(StoreError::Full { limit: memory.max_bytes }), "{name} at {host}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_bounded_map(steps in prop::collection::vec(("[a-c]{1,2}", "h{1,40}", any::<bool>()), 0..40)) {
+            let memory = store(8 * cost(&rendered("a", "h")));
+            let mut model = BTreeMap::new();
+            for (name, host, listed) in steps {
+                put_into_both(&memory, &mut model, &name, &host);
+                if listed {
+                    let list = memory.list().expect("a list");
+                    prop_assert_eq!(&*list, &*render::list(model.keys().map(String::as_str), 0));
+                }
+            }
+            for name in ["a", "b", "c", "aa", "ab", "cc"] {
+                let found = memory.get(name).expect("an answer").map(|reply| reply.to_vec());
+                prop_assert_eq!(found, model.get(name).map(|record| record.reply().to_vec()));
+            }
+            prop_assert_eq!(memory.ledger().bytes, model.values().map(cost).sum::<u64>());
+        }
     }
 }

@@ -42,3 +42,16 @@ impl fmt::Display for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_the_limit_is_and_who_sets_it() {
+        assert_eq!(
+            StoreError::Full { limit: 1 << 28 }.to_string(),
+            "the registry is full: names and records may take 256 MiB (--max-bytes)"
+        );
+    }
+}

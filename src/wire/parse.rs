@@ -364,6 +364,159 @@ mod tests {
         assert!(refused(b"\xff").starts_with("the request is not UTF-8"));
     }
 
+    /// The record that a registration of A at h:1 with these further members would leave.
+    fn registered(members: &str) -> Result<Record<'static>, Fault> {
+        let json =
+            format!(r#"{{"action":"register_agent","agent_id":"A","host":"h","port":1{members}}}"#).leak();
+        request(json.as_bytes()).map(|request| match request {
+            Request::Register(record) => *record,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_request_of_the_limit_is_read_and_a_larger_one_is_not() {
+        let list = r#"{"action":"list_agents"}"#;
+        let padded = |length: usize| format!("{list}{}", " ".repeat(length - list.len())).into_bytes();
+        assert_eq!(request(&padded(MAX_REQUEST)), Ok(Request::List));
+        let text = "the request is 131073 bytes; at most 131072 are taken".to_owned();
+        assert_eq!(request(&padded(MAX_REQUEST + 1)), Err(Fault { code: Code::TooLarge, text }));
+    }
+
+    #[test]
+    fn an_action_is_known_by_its_name() {
+        for (name, expected) in [
+            ("list_agents", Request::List),
+            ("ping", Request::Health),
+            ("health", Request::Health),
+            ("health_check", Request::Health),
+        ] {
+            assert_eq!(request(format!(r#"{{"action":"{name}"}}"#).as_bytes()), Ok(expected), "{name}");
+        }
+        let text = "Unknown action: Ping".to_owned();
+        assert_eq!(request(br#"{"action":"Ping"}"#), Err(Fault { code: Code::UnknownAction, text }));
+        for none in ["{}", r#"{"action":null}"#] {
+            assert_eq!(
+                refused(none.as_bytes()),
+                "Missing 'action': it must be a string such as \"list_agents\""
+            );
+        }
+        assert!(refused(br#"{"action":[]}"#).starts_with("'action' must be a string"));
+        assert!(refused(br#"{"action":"ping","action":"ping"}"#).starts_with("'action' was given twice"));
+    }
+
+    #[test]
+    fn a_lookup_needs_a_name() {
+        let refused = |rest: &str| refused(format!(r#"{{"action":"get_agent_endpoint"{rest}}}"#).as_bytes());
+        for none in ["", r#","agent_name":null"#, r#","agent_name":"""#, r#","agent_id":"A""#] {
+            assert_eq!(refused(none), "Missing 'agent_name'", "{none}");
+        }
+        assert_eq!(
+            refused(r#","agent_name":7"#),
+            "'agent_name' must be a string of 1 to 255 bytes without control characters, not 7"
+        );
+        assert!(refused(r#","agent_name":"A","agent_name":"A""#).starts_with("'agent_name' was given twice"));
+    }
+
+    #[test]
+    fn a_registration_needs_a_name_a_host_and_a_port() {
+        for (members, missing) in [
+            (r#""host":"h","port":1"#, "Missing 'agent_id': it must be a string"),
+            (r#""agent_id":"A","port":1,"host":null"#, "Missing 'host': it must be a string"),
+            (r#""agent_id":"A","host":"h""#, "Missing 'port': it must be an integer"),
+        ] {
+            let text = refused(format!(r#"{{"action":"register_agent",{members}}}"#).as_bytes());
+            assert!(text.starts_with(missing), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_an_integer_or_its_digits() -> Result<(), Fault> {
+        let raw = |json: &'static str| serde_json::from_str::<&RawValue>(json).expect(json);
+        for (json, expected) in
+            [("1", 1), ("65535", 65535), ("\"1\"", 1), ("\"65535\"", 65535), ("\"\\u0038\"", 8)]
+        {
+            assert_eq!(port(raw(json), 1), Some(expected), "{json}");
+        }
+        for json in [
+            "0", "\"0\"", "65536", "-1", "1.5", "1e3", "\"+80\"", "\"\"", "\" 80\"", "\"80a\"", "true",
+            "[80]", "\"٣\"",
+        ] {
+            assert_eq!(port(raw(json), 1), None, "{json}");
+        }
+        assert_eq!(port(raw("0"), 0), Some(0));
+        assert_eq!(registered(r#","health_check_port":"0""#)?.health_check_port, Some(0));
+        let fault = registered(r#","health_check_port":-1"#).expect_err("a fault");
+        assert!(
+            fault.text.starts_with("'health_check_port' must be an integer from 0 to 65535"),
+            "{fault:?}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_kept_as_it_came() -> Result<(), Fault> {
+        let record = registered(
+            r#","agent_type":"t","capabilities":[ "a", "\u0062" ],"metadata":{ "n": 1e400, "s": " " }"#,
+        )?;
+        assert_eq!(record.agent_type, "t");
+        assert_eq!(record.capabilities, r#"["a","\u0062"]"#);
+        assert_eq!(record.metadata, r#"{"n":1e400,"s":" "}"#);
+        let bare = registered("")?;
+        assert_eq!(bare, registered(r#","agent_type":null,"capabilities":null,"metadata":null"#)?);
+        for (members, need) in [
+            (r#","agent_type":7"#, "'agent_type' must be a string of 1 to 255 bytes or null, not 7"),
+            (r#","capabilities":"a""#, "'capabilities' must be an array of strings or null, not \"a\""),
+            (
+                r#","capabilities":["a",1]"#,
+                "'capabilities' must be an array of strings or null, not [\"a\",1]",
+            ),
+            (r#","metadata":[]"#, "'metadata' must be an object or null, not []"),
+        ] {
+            assert_eq!(registered(members).expect_err(members).text, need);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn wrapped_data_wins_whole_unless_it_is_empty() -> Result<(), Fault> {
+        let bare = registered("")?;
+        for none in ["null", "{}", "{ }"] {
+            assert_eq!(registered(&format!(r#","registration_data":{none}"#))?, bare, "{none}");
+        }
+        let fault = registered(r#","registration_data":{"port":1}"#).expect_err("a fault");
+        assert!(fault.text.starts_with("Missing 'agent_id'"), "{fault:?}");
+        let fault = registered(r#","registration_data":"{}""#).expect_err("a fault");
+        assert_eq!(fault.text, "'registration_data' must be an object or null, not \"{}\"");
+        let fault = registered(r#","registration_data":{},"registration_data":{}"#).expect_err("a fault");
+        assert!(fault.text.starts_with("'registration_data' was given twice"), "{fault:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_object_is_named() {
+        for (json, kind) in [
+            (" [ 1 ]", "an array"),
+            ("\"a\"", "a string"),
+            ("-1", "a number"),
+            ("0", "a number"),
+            ("9", "a number"),
+            ("true", "a boolean"),
+            ("\r\n\tfalse", "a boolean"),
+            ("null", "null"),
+        ] {
+            let expected = format!("the request must be one JSON object, not {kind}: ");
+            assert!(refused(json.as_bytes()).starts_with(&expected), "{json}: {}", refused(json.as_bytes()));
+        }
+        for none in ["", " \t\r\n"] {
+            assert_eq!(refused(none.as_bytes()), "the request is empty; it must be one JSON object");
+        }
+        for broken in ["[1", "\"a", "-", "tru", "nul", "{", "{}{}", "x", "NaN"] {
+            let text = refused(broken.as_bytes());
+            assert!(text.starts_with("the request is not JSON: "), "{broken}: {text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in r#"[{}\[\]",:\\u0-9a-f ]{0,60}"#) {

@@ -142,6 +142,7 @@ pub fn timestamp(now: OffsetDateTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::MAX_TEXT;
     use std::borrow::Cow;
 
     fn at(nanoseconds: i128) -> OffsetDateTime {
@@ -169,6 +170,46 @@ mod tests {
         assert_eq!(rendered.name(), b"MyAgent");
         assert_eq!(rendered.endpoint(), br#""host":"localhost","port":5000"#);
         assert_eq!(rendered.record_length(), expected.len() - r#""status":"success","#.len());
+    }
+
+    #[test]
+    fn the_longest_name_and_host_keep_their_places() {
+        let name = "n".repeat(MAX_TEXT);
+        let host = "\"".repeat(MAX_TEXT);
+        let longest = Record {
+            agent_id: Cow::Borrowed(&name),
+            host: Cow::Borrowed(&host),
+            port: 65535,
+            health_check_port: None,
+            agent_type: Cow::Borrowed("service"),
+            capabilities: Cow::Borrowed("[]"),
+            metadata: Cow::Borrowed("{}"),
+        };
+        let rendered = record(&longest, at(0));
+        assert_eq!(rendered.name(), name.as_bytes());
+        let endpoint = format!(r#""host":"{}","port":65535"#, "\\\"".repeat(MAX_TEXT));
+        assert_eq!(rendered.endpoint(), endpoint.as_bytes());
+        assert_eq!(rendered.record_length(), rendered.reply().len() - r#""status":"success","#.len());
+    }
+
+    #[test]
+    fn a_string_is_escaped_where_json_asks_for_it() {
+        for text in [
+            "", "plain", " ~", "\"", "\\", "\n", "\u{1f}", "\"\"\"", "\\\\\\", "\n\n\n", "a\"", "a\\", "a\n",
+            "é\u{7f}",
+        ] {
+            let mut out = Vec::new();
+            string(&mut out, text);
+            assert_eq!(String::from_utf8(out).ok(), serde_json::to_string(text).ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_stamp_is_utc_and_has_every_digit() {
+        let early = at(1_000_000);
+        assert_eq!(timestamp(early), "1970-01-01T00:00:00.001Z");
+        let east = time::UtcOffset::from_hms(2, 30, 0).expect("an offset");
+        assert_eq!(timestamp(early.to_offset(east)), timestamp(early));
     }
 
     #[test]

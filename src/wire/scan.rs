@@ -83,13 +83,31 @@ mod tests {
         assert_eq!(check(&format!("\"{}\"", "[".repeat(100))), Ok(()));
         assert_eq!(check(&format!("\"\\\"{}\"", "[".repeat(100))), Ok(()));
         assert_eq!(check(&"[]".repeat(100)), Ok(()));
+        let levels = |count: usize, string: &str| "[".repeat(32) + string + &"[".repeat(count - 32);
+        for string in ["\"]]]]\",", "\"}\","] {
+            assert_eq!(check(&levels(64, string)), Ok(()), "{string}");
+            assert_eq!(check(&levels(65, string)), Err(Flaw::Depth), "{string}");
+        }
+        // A string may end, or go on, right behind an escape.
+        for string in [r#""\n""#, r#""\\""#, r#""\u0041""#, r#""\ud83d\ude00""#, r#""\"\\\"""#] {
+            assert_eq!(check(&format!("{string}{}", nested(64))), Ok(()), "{string}");
+            assert_eq!(check(&format!("{string}{}", nested(65))), Err(Flaw::Depth), "{string}");
+        }
     }
 
     #[test]
     fn surrogates_must_come_in_pairs() {
-        for lone in
-            [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud83dx""#, r#""\ud83d\n""#, r#""\uD83D"#]
-        {
+        for lone in [
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800\ud800""#,
+            r#""\ud83dx""#,
+            r#""\ud83d\n""#,
+            r#""\uD83D"#,
+            r#""\n\ud800""#,
+            r#""\ud83d\ude00\ude00""#,
+            r#""\u0041\udfff""#,
+        ] {
             assert_eq!(check(lone), Err(Flaw::LoneSurrogate), "{lone}");
         }
         for fine in [r#""\ud83d\ude00""#, r#""\\ud800""#, r#""\u00e9""#, r#""\u12"#, "\"\\", r"\ud800"] {

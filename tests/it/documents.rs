@@ -12,3 +12,4 @@ mod pages;
 mod repository;
 mod settings;
 mod terminal;
+mod testing;

@@ -29,3 +29,4 @@ mod http;
 mod logging;
 mod signals;
 mod stop;
+mod storms;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 
 use crate::agent::shown;
 use crate::answer::{self, Answer};
@@ -40,9 +40,11 @@ impl Raw {
         Raw::over(stream)
     }
 
-    /// From the address 127.0.0.`last`.
+    /// From the address 127.0.0.`last`: to the daemon it is another host's, and it has ports of its own.
     pub(crate) fn connect_from(last: u8, port: u16) -> Raw {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        // A daemon that inherited it would keep it open.
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
         bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
         connect(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .unwrap_or_else(|e| panic!("cannot connect from 127.0.0.{last} to port {port}: {e}"));
@@ -58,6 +60,10 @@ impl Raw {
 
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {

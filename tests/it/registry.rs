@@ -2,7 +2,6 @@
 //! its own process id. Its log is the only thing read about its state.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
@@ -17,8 +16,13 @@ use rustix::fs::{OFlags, fstat};
 use rustix::process::Signal;
 
 use crate::process::{self, DEADLINE};
+pub(crate) use finished::Finished;
 use log::Log;
 
+// Each by its path, so that they are found from either program that has this file.
+#[path = "registry/finished.rs"]
+mod finished;
+#[path = "registry/log.rs"]
 mod log;
 
 /// Flag, its other name, the variable, and what tests use when a test itself names none of the three.
@@ -88,6 +92,16 @@ impl Start {
     /// Starts it and waits for nothing: for log levels that do not say `ready`, and for what happens before.
     pub(crate) fn spawn_unready(self) -> Registry {
         let (log_end, stderr) = io::pipe().unwrap();
+        self.spawn_on(stderr, log_end)
+    }
+
+    /// Starts it with this as its standard error, and `log_end` as what is read of that.
+    pub(crate) fn spawn_on(
+        self,
+        stderr: impl Into<OwnedFd>,
+        log_end: impl io::Read + Send + 'static,
+    ) -> Registry {
+        let stderr = stderr.into();
         let mut command = self.command(&stderr);
         let shown = format!("{command:?}");
         let mut child = command
@@ -162,22 +176,6 @@ impl Start {
     }
 }
 
-/// How the daemon ended, and all that it said.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) command: String,
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl fmt::Display for Finished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Finished { command, status, stdout, stderr } = self;
-        write!(f, "command: {command}\n{status}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
-    }
-}
-
 /// A running daemon. Dropping it ends it.
 pub(crate) struct Registry {
     command: String,
@@ -249,9 +247,14 @@ impl Registry {
 
     /// Waits until the condition holds, looking again whenever the log grows and every few milliseconds.
     pub(crate) fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + DEADLINE;
-        while !holds() {
-            assert!(Instant::now() < deadline, "never came true: {what}\n{}", self.evidence());
+        self.wait_for(DEADLINE, || if holds() { Ok(()) } else { Err(what.to_owned()) });
+    }
+
+    /// The same for what takes its time, and can say what is still wrong.
+    pub(crate) fn wait_for(&self, within: Duration, mut look: impl FnMut() -> Result<(), String>) {
+        let deadline = Instant::now() + within;
+        while let Err(wrong) = look() {
+            assert!(Instant::now() < deadline, "never came true: {wrong}\n{}", self.evidence());
             let said = self.log.lock();
             drop(self.log.news.wait_timeout(said, GLANCE).unwrap());
         }

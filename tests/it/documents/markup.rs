@@ -118,6 +118,27 @@ impl Page {
         headings.map(|line| line.trim_start_matches('#').trim().to_owned()).collect()
     }
 
+    /// What stands below this heading, to the next one of any level.
+    pub(super) fn chapter(&self, heading: &str) -> Page {
+        let lines = self.text.lines().skip_while(|line| line.trim_start_matches('#').trim() != heading);
+        let below: Vec<&str> = lines.skip(1).take_while(|line| !line.starts_with('#')).collect();
+        assert!(!below.is_empty(), "{}: nothing below {heading}", self.path);
+        Page::new(&self.path, &below.join("\n"))
+    }
+
+    /// The items of lists, each in one line.
+    pub(super) fn items(&self) -> Vec<String> {
+        let mut items: Vec<String> = Vec::new();
+        for line in self.prose().lines() {
+            match (line.strip_prefix("- "), line.strip_prefix("  "), items.last_mut()) {
+                (Some(item), _, _) => items.push(item.to_owned()),
+                (None, Some(rest), Some(item)) => item.push_str(&format!(" {rest}")),
+                _ => {}
+            }
+        }
+        items
+    }
+
     /// The rows of tables whose first cell is a span of code; spans without their backticks.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let prose = self.prose();

@@ -10,7 +10,7 @@ use super::markup::Page;
 use super::pages::{self, in_repository};
 
 /// The targets that `make help` names.
-fn targets() -> BTreeSet<String> {
+pub(super) fn targets() -> BTreeSet<String> {
     let mut make = Command::new("make");
     make.args(["--no-print-directory", "help"]).current_dir(in_repository(""));
     // Or it would be the child of the make that runs these tests.
@@ -25,7 +25,7 @@ fn targets() -> BTreeSet<String> {
 }
 
 /// The targets that a page tells people to make.
-fn made_on(page: &Page) -> BTreeSet<String> {
+pub(super) fn made_on(page: &Page) -> BTreeSet<String> {
     let blocks = page
         .blocks()
         .into_iter()

@@ -252,7 +252,8 @@ fn property(name: &str, value: &[u8]) -> Vec<u8> {
     [&name_length[..], name.as_bytes(), &value_length, value].concat()
 }
 
-fn message(version: Version, frames: &[&[u8]]) -> Vec<u8> {
+/// A message of these frames as it is on the wire.
+pub(crate) fn message(version: Version, frames: &[&[u8]]) -> Vec<u8> {
     let Some((last, others)) = frames.split_last() else { return vec![] };
     let others = others.iter().flat_map(|body| encoded(version, MORE, body));
     others.chain(encoded(version, 0, last)).collect()
