@@ -56,6 +56,24 @@ fn a_ping_that_is_cut_short_brings_back_nothing() {
     target.wait_until_alone();
 }
 
+/// More requests than a peer's queue takes, a PING behind them in the same segment, and a reset: what was read before the
+/// reset is looked at after it, and a PING would be answered.
+#[test]
+fn a_reset_behind_a_ping_while_the_queue_is_full_ends_nobody() {
+    let target = Target::start();
+    let requests = request(Version::V3_1, b"x").repeat(400);
+    let asked = [requests, frame(COMMAND, b"\x04PING\0\x0a")].concat();
+    for _ in 0..60 {
+        for place in PLACES {
+            let connection = Raw::connect(target.port(place));
+            Peer::meet(connection.stream(), Version::V3_1);
+            write_to(connection.stream(), &asked).expect("room for a few KiB");
+            connection.reset();
+        }
+    }
+    target.wait_until_alone();
+}
+
 /// Two peers of one identity: the second takes the first one's place, which speaks once more and goes.
 fn lose(target: &Target, version: Version, place: Place, ending: Ending, name: &str) {
     let [first, second] = [(); 2].map(|()| Raw::connect(target.port(place)));
