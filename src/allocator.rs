@@ -9,6 +9,17 @@ const OWN_MAPPING: libc::c_int = 64 * 1024;
 #[cfg(target_env = "gnu")]
 const FREE_AT_THE_END: libc::c_int = 1024 * 1024;
 
+/// Gives back what is free now between pieces that are not: what a crowd of peers leaves behind. Takes some milliseconds, in
+/// which other threads may wait for memory.
+#[allow(unsafe_code)]
+pub fn give_back_now() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Tells the allocator to give memory back. Before any thread starts.
 #[allow(unsafe_code)]
 pub fn give_memory_back() {

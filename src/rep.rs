@@ -14,6 +14,7 @@ use crate::stop::{Stop, Waker};
 use crate::wire::MAX_REQUEST;
 use crate::wire::code::Code;
 use crate::wire::reply::{Body, Reply};
+use crate::wire::shared::Shared;
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
@@ -125,11 +126,17 @@ impl Rep {
             self.counters.bad_requests.add();
         }
         match reply.body {
-            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => {
-                handoff::send_shared(&mut self.socket, request, bytes)
-            }
+            Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => self.share(request, bytes),
             body => self.send(&body),
         }
+    }
+
+    fn share(&mut self, request: &mut Message, bytes: Shared) -> io::Result<()> {
+        if handoff::send_shared(&mut self.socket, request, bytes)? {
+            return Ok(());
+        }
+        let text = "too many large replies wait to be read; try again in a moment";
+        self.send(&Reply::failure(Code::Unavailable, text).body)
     }
 
     /// Without ZMQ_ROUTER_MANDATORY libzmq drops what a peer has no room for, or isn't there to take.

@@ -19,8 +19,9 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
+use crate::allocator;
 use crate::counters::Counters;
-use crate::handoff::{Arrival, Gate};
+use crate::handoff::{self, Arrival, Gate};
 use crate::stop::Stop;
 use answers::{Answer, Answers};
 use connection::{Connection, Next};
@@ -35,6 +36,8 @@ const FIRST_CONNECTION: u64 = 1 << 16;
 const EVENTS: usize = 64;
 /// How long clients may go on after the stop has begun.
 const FAREWELL: Duration = Duration::from_millis(400);
+/// How long after a crowd of peers has left its memory is given back; libzmq needs a moment to clear up.
+const CLEARING: Duration = Duration::from_secs(1);
 
 /// The door, before its thread runs.
 pub struct Door {
@@ -47,6 +50,7 @@ pub struct Door {
     answered: Vec<Answered>,
     answers: Answers,
     counters: Arc<Counters>,
+    clear_at: Option<Instant>,
 }
 
 struct Port {
@@ -88,6 +92,7 @@ impl Door {
             answered: Vec::new(),
             answers: Answers::default(),
             counters,
+            clear_at: None,
         })
     }
 
@@ -125,8 +130,18 @@ impl Door {
                 late.connection.is_late();
             }
         }
+        if handoff::has_crowd_left() {
+            self.clear_at = Some(now + CLEARING);
+        }
+        if self.clear_at.take_if(|at| *at <= now).is_some() {
+            allocator::give_back_now();
+        }
         let gates = self.ports.iter().filter_map(|port| port.gate.sweep(now)).min();
-        gates.into_iter().chain(self.deadlines.first().map(|(deadline, _)| *deadline)).min()
+        gates
+            .into_iter()
+            .chain(self.clear_at)
+            .chain(self.deadlines.first().map(|(deadline, _)| *deadline))
+            .min()
     }
 
     fn wait(&mut self, until: Option<Instant>, now: Instant) -> io::Result<()> {

@@ -51,13 +51,16 @@ pub enum Notice {
     Deadline,
 }
 
+/// How the door is told.
+pub(super) type Notify = dyn Fn(Notice) + Send + Sync;
+
 /// One port as libzmq and the door see it.
 pub struct Gate {
     epoll: OwnedFd,
     admission: Admission,
     counters: Arc<Counters>,
     pausing: Reminder,
-    notify: Box<dyn Fn(Notice) + Send + Sync>,
+    notify: Arc<Notify>,
     state: Mutex<State>,
 }
 
@@ -82,7 +85,7 @@ impl Gate {
         let (silent, deadlines) = Default::default();
         let state = State { listeners, paused_until: None, silent, deadlines, arrivals: FIRST_SILENT };
         state.listen(epoll.as_fd())?;
-        let (pausing, state) = (Reminder::default(), Mutex::new(state));
+        let (pausing, state, notify) = (Reminder::default(), Mutex::new(state), Arc::from(notify));
         Ok(Arc::new(Gate { epoll, admission, counters, pausing, notify, state }))
     }
 
@@ -179,7 +182,7 @@ impl Gate {
     fn to_libzmq(&self, arrival: Arrival) -> Option<OwnedFd> {
         let pass = self.admission.becomes_peer(arrival.pass)?;
         let stream = OwnedFd::from(arrival.stream);
-        peers::enter(stream.as_fd(), arrival.peer, pass, &self.counters);
+        peers::enter(stream.as_fd(), arrival.peer, pass, (&self.counters, &self.notify));
         Some(stream)
     }
 

@@ -19,12 +19,12 @@ struct Kept {
 }
 
 /// Sends `bytes` as one frame, in answer to `request`, without copying them; they are given back, on any thread, when libzmq is
-/// done with them. Errors are those of zmq_msg_send(3).
-pub fn send_shared(socket: &mut zmq::Socket, request: &mut zmq::Message, bytes: Shared) -> io::Result<()> {
+/// done with them. `Ok(false)`, and nothing sent: too much is unread already. Errors are those of zmq_msg_send(3).
+pub fn send_shared(socket: &mut zmq::Socket, request: &mut zmq::Message, bytes: Shared) -> io::Result<bool> {
     // zmq_msg_get(3), ZMQ_SRCFD, by the name under which libzmq keeps it.
     let descriptor = request.gets("__fd").and_then(|descriptor| descriptor.parse().ok());
     let reader = descriptor.and_then(peers::of);
-    let share = unread::note(bytes.as_ptr(), bytes.watch(), reader);
+    let Some(share) = unread::note(bytes.as_ptr(), bytes.watch(), reader) else { return Ok(false) };
     let kept = Box::new(Kept { _share: share, bytes });
     let (start, length) = (kept.bytes.as_ptr().cast_mut().cast::<c_void>(), kept.bytes.len());
     let owner = Box::into_raw(kept);
@@ -41,7 +41,7 @@ pub fn send_shared(socket: &mut zmq::Socket, request: &mut zmq::Message, bytes: 
     loop {
         // SAFETY: the socket is open for as long as it is borrowed; `message` was initialised above.
         if unsafe { zmq_msg_send(message.as_mut_ptr(), socket.as_mut_ptr(), 0) } >= 0 {
-            return Ok(());
+            return Ok(true);
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {

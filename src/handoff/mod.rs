@@ -16,3 +16,4 @@ mod unread;
 pub use accept::{bind, prove};
 pub use gate::{Arrival, Gate, Notice};
 pub use message::send_shared;
+pub use peers::has_crowd_left;

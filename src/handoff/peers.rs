@@ -5,17 +5,25 @@ use std::collections::HashMap;
 use std::ffi::c_int;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::net::{Shutdown, shutdown};
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown, sockopt};
 
+use super::gate::{Notice, Notify};
 use crate::admission::Pass;
 use crate::counters::Counters;
 
 /// Every peer of every gate.
 static PEERS: LazyLock<Mutex<Peers>> = LazyLock::new(Mutex::default);
-/// For what libzmq can't tell of a single peer.
+/// Whom to tell of what libzmq tells us.
 static COUNTERS: OnceLock<Arc<Counters>> = OnceLock::new();
+static WAKE: OnceLock<Arc<Notify>> = OnceLock::new();
+/// Whether a crowd has left since the last look.
+static CROWD_LEFT: AtomicBool = AtomicBool::new(false);
+/// How many peers are a crowd: what they leave behind in the allocator is worth looking for.
+const CROWD: usize = 64;
 
 #[derive(Default)]
 struct Peers {
@@ -23,6 +31,8 @@ struct Peers {
     here: HashMap<RawFd, Peer>,
     /// How many there were.
     number: u64,
+    /// How many were here at the same time, since a crowd left last.
+    most: usize,
 }
 
 struct Peer {
@@ -40,12 +50,24 @@ pub(super) struct PeerId {
 }
 
 /// Notes a connection that libzmq is about to get.
-pub(super) fn enter(stream: BorrowedFd<'_>, address: SocketAddr, pass: Pass, counters: &Arc<Counters>) {
-    COUNTERS.get_or_init(|| Arc::clone(counters));
+pub(super) fn enter(
+    stream: BorrowedFd<'_>,
+    address: SocketAddr,
+    pass: Pass,
+    gate: (&Arc<Counters>, &Arc<Notify>),
+) {
+    COUNTERS.get_or_init(|| Arc::clone(gate.0));
+    WAKE.get_or_init(|| Arc::clone(gate.1));
     let mut peers = peers();
     peers.number += 1;
     let peer = Peer { number: peers.number, address, is_cut: false, _pass: pass };
     peers.here.insert(stream.as_raw_fd(), peer);
+    peers.most = peers.most.max(peers.here.len());
+}
+
+/// Whether a crowd has left since this was asked last. [`Notice::Deadline`] comes when one does.
+pub fn has_crowd_left() -> bool {
+    CROWD_LEFT.swap(false, Ordering::AcqRel)
 }
 
 /// The peer that has this descriptor now.
@@ -84,9 +106,17 @@ fn count(counters: &Counters, why: c_int) -> Option<&'static str> {
     Some(text)
 }
 
+/// Whether the kernel has given the connection up, and libzmq, which had stopped reading it, doesn't know why it has ended.
+fn has_timed_out(descriptor: c_int) -> bool {
+    // SAFETY: libzmq has the connection open until it says that the peer is gone, on this very thread.
+    let stream = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    matches!(sockopt::socket_error(stream), Ok(Err(Errno::TIMEDOUT)))
+}
+
 /// libzmq is about to give up this peer's connection.
 #[unsafe(no_mangle)]
 extern "C" fn service_registry_peer_failed(descriptor: c_int, why: c_int) {
+    let why = if why == 0 && has_timed_out(descriptor) { 2 } else { why };
     let Some(text) = COUNTERS.get().and_then(|counters| count(counters, why)) else { return };
     if log::log_enabled!(log::Level::Debug) {
         let address = peers().here.get(&descriptor).map(|peer| peer.address);
@@ -97,9 +127,18 @@ extern "C" fn service_registry_peer_failed(descriptor: c_int, why: c_int) {
 /// libzmq is about to close this descriptor, which may be another's in a moment.
 #[unsafe(no_mangle)]
 extern "C" fn service_registry_peer_gone(descriptor: c_int) {
-    // In two steps: a pass gives its slots back outside the lock.
-    let gone = peers().here.remove(&descriptor);
+    let mut peers = peers();
+    let gone = peers.here.remove(&descriptor);
+    let has_crowd_left = peers.most - peers.here.len() >= CROWD;
+    if has_crowd_left {
+        peers.most = peers.here.len();
+    }
+    // A pass gives its slots back outside the lock.
+    drop(peers);
     drop(gone);
+    if has_crowd_left && !CROWD_LEFT.swap(true, Ordering::AcqRel) {
+        WAKE.get().inspect(|wake| wake(Notice::Deadline));
+    }
 }
 
 /// libzmq drops a reply for which its peer, which does not read, has no room.

@@ -38,8 +38,12 @@ struct Piece {
 impl Piece {
     /// What it takes that would be free without its readers.
     fn cost(&self) -> usize {
-        let is_free = self.is_given_up || self.watch.holders() > self.messages;
-        if is_free { 0 } else { self.watch.length() }
+        if self.is_given_up { 0 } else { self.takes() }
+    }
+
+    /// What it takes beside what the store holds.
+    fn takes(&self) -> usize {
+        if self.watch.holders() > self.messages { 0 } else { self.watch.length() }
     }
 }
 
@@ -49,15 +53,19 @@ pub(super) struct Share {
     reader: Option<PeerId>,
 }
 
-/// Notes a message of the memory at `start` for `reader`, and cuts who leaves too much unread.
-pub(super) fn note(start: *const u8, watch: Watch, reader: Option<PeerId>) -> Share {
+/// Notes a message of the memory at `start` for `reader`, and cuts who leaves too much unread. `None`: even what is given up
+/// already takes too much, until libzmq is done with it.
+pub(super) fn note(start: *const u8, watch: Watch, reader: Option<PeerId>) -> Option<Share> {
     let mut unread = unread();
+    if unread.is_over_limit(start.addr()) {
+        return None;
+    }
     let number = unread.note(start.addr(), watch, reader);
     let to_cut = unread.over_budget();
     // Before anybody is cut: a peer's end may need this lock.
     drop(unread);
     to_cut.into_iter().for_each(peers::cut);
-    Share { number, reader }
+    Some(Share { number, reader })
 }
 
 fn unread() -> MutexGuard<'static, Unread> {
@@ -88,6 +96,16 @@ impl Unread {
         let (readers, messages, is_given_up) = Default::default();
         self.pieces.insert(number, Piece { start, watch, readers, messages, is_given_up });
         number
+    }
+
+    /// Whether one more piece would be too much, those included whose readers were cut and are not gone yet.
+    fn is_over_limit(&self, start: usize) -> bool {
+        if self.bytes <= BUDGET || self.by_start.contains_key(&start) {
+            return false;
+        }
+        let takes = || self.pieces.values().map(Piece::takes);
+        let budget = BUDGET.max(LARGEST * takes().max().unwrap_or_default());
+        takes().sum::<usize>() > budget + budget / 4
     }
 
     /// The readers to cut, so that all but the newest piece fit into the budget.
@@ -197,6 +215,18 @@ mod tests {
         assert_eq!(unread.over_budget(), vec![]);
         drop(stored);
         assert_eq!(numbers(&unread.over_budget()), [0, 1]);
+    }
+
+    #[test]
+    fn what_is_given_up_and_not_gone_yet_has_a_limit_too() {
+        let held = [QUARTER; 6].map(piece);
+        let mut unread = unread_of(&held[..5]);
+        assert_eq!(numbers(&unread.over_budget()), [0]);
+        assert!(!unread.is_over_limit(9));
+        unread.note(5, held[5].watch(), reader(5));
+        assert!(unread.is_over_limit(9) && !unread.is_over_limit(5));
+        unread.forget(0, reader(0));
+        assert!(!unread.is_over_limit(9));
     }
 
     #[test]

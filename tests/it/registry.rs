@@ -137,8 +137,11 @@ impl Start {
     fn program(&self) -> Command {
         const BINARY: &str = env!("CARGO_BIN_EXE_service-registry");
         let Some(limit) = self.descriptors else { return Command::new(BINARY) };
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &format!(r#"ulimit -n {limit}; exec "$0" "$@""#), BINARY]);
+        // libzmq's own descriptors in this process are inherited, and would count.
+        let close_others =
+            r#"for fd in /proc/$$/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done"#;
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!(r#"{close_others}; ulimit -n {limit}; exec "$0" "$@""#), BINARY]);
         shell
     }
 
