@@ -9,7 +9,7 @@ pub(crate) struct Mend {
     pub(crate) after: &'static str,
 }
 
-pub(crate) const MENDS: [Mend; 30] = [
+pub(crate) const MENDS: [Mend; 31] = [
     // A peer's routing id that starts with zero may be one that libzmq gives to another peer later, which it asserts
     // can't be. RFC 23 reserves those for libzmq; such a peer is now given one, as one without an id is.
     Mend {
@@ -181,7 +181,15 @@ pub(crate) const MENDS: [Mend; 30] = [
     Mend {
         file: "stream_engine_base.cpp",
         before: "void zmq::stream_engine_base_t::out_event ()\n{\n    zmq_assert (!_io_error);\n",
-        after: "void zmq::stream_engine_base_t::out_event ()\n{\n    if (unlikely (_io_error))\n        return;\n",
+        after: "extern \"C\" void service_registry_peer_failed (int descriptor_, int why_);\n\n\
+                void zmq::stream_engine_base_t::out_event ()\n{\n    if (unlikely (_io_error))\n        return;\n",
+    },
+    // A failed send was passed over, and with it the kernel's word that the peer has taken nothing for too long.
+    Mend {
+        file: "stream_engine_base.cpp",
+        before: "    if (nbytes == -1) {\n        reset_pollout ();\n        return;\n",
+        after: "    if (nbytes == -1) {\n        if (errno == ETIMEDOUT)\n            \
+                service_registry_peer_failed (_s, 2);\n        reset_pollout ();\n        return;\n",
     },
     // Peers of ZMTP 1.0 and 2.0 brought nothing that tells whose a request is; handoff/unread.rs must know.
     Mend {

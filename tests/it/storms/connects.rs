@@ -14,7 +14,7 @@ const CONNECTS: usize = 5000;
 const FOR_A_START: usize = 500;
 const IDLE: usize = 7;
 /// Of those that stay, so many are there at the same time, half of them at each port: no port is full.
-const STAYING: usize = 300;
+const STAYING: usize = 120;
 /// Memory that a storm may leave taken, in KiB: what the allocator keeps for the next one.
 const LEFT_OVER: u64 = 8 * 1024;
 

@@ -19,6 +19,8 @@ const LEFT_OVER: u64 = 16 * 1024;
 const NAMES: usize = 100_000;
 /// Of a name, so that a list is longer (6.7 MB) than what the kernel takes for a client that does not read.
 const NAME: usize = 64;
+/// The daemon's own limit for a peer.
+const WAITING_REPLIES: usize = 512;
 const PEERS: usize = 16;
 /// Clients of one kind at one port.
 const SLOW: usize = 200;
@@ -64,7 +66,9 @@ impl Flooded {
         let (asked, connections) =
             (deaf.iter().map(|deaf| deaf.asked).sum::<usize>(), Connections::of(&self.registry));
         report(what, format_args!("{asked} requests; {}; {connections}", regulars.go()));
-        let right = connections.lost_replies > 0 && connections.timed_out == PEERS as u64;
+        // Fewer replies than that may be on their way, in the queues and in the kernel, so that none is lost.
+        let must_lose = asked > 2 * PEERS * WAITING_REPLIES;
+        let right = (connections.lost_replies > 0 || !must_lose) && connections.timed_out == PEERS as u64;
         assert!(
             right,
             "the {PEERS} cut and their losses are counted: {connections}\n{}",
