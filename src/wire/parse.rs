@@ -515,6 +515,9 @@ mod tests {
             let text = refused(broken.as_bytes());
             assert!(text.starts_with("the request is not JSON: "), "{broken}: {text}");
         }
+        assert!(refused(b"[1").contains("EOF while parsing a list"), "{}", refused(b"[1"));
+        let long = format!("\"{}\" x", "a".repeat(1000));
+        assert!(refused(long.as_bytes()).len() < 100, "{}", refused(long.as_bytes()));
     }
 
     proptest! {
