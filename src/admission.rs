@@ -32,7 +32,8 @@ pub struct Admission {
     flags: Flags,
     all: Arc<Slots>,
     door: Arc<Slots>,
-    peers: Arc<Slots>,
+    /// None where peers may have all of them.
+    peers: Option<Arc<Slots>>,
     reserve: Arc<Slots>,
     counters: Arc<Counters>,
     refusing: Reminder,
@@ -45,8 +46,8 @@ pub type Flags = Option<(&'static str, &'static str)>;
 pub struct Pass {
     address: IpAddr,
     _slot: Slot,
-    door: Option<Slot>,
-    _peers: Option<Slot>,
+    /// At the door, or among the peers: what it holds beside its slot.
+    place: Option<Slot>,
     is_refusal: bool,
 }
 
@@ -66,7 +67,7 @@ impl Admission {
             flags,
             all: Slots::new(limits.all, limits.per_address),
             door: Slots::new(at_the_door, limits.per_address.min(at_the_door.div_ceil(2))),
-            peers: Slots::new(limits.peers, limits.per_address),
+            peers: (limits.peers < limits.all).then(|| Slots::new(limits.peers, limits.per_address)),
             reserve: Slots::new(limits.reserve, limits.reserve.div_ceil(2)),
             counters,
             refusing: Reminder::default(),
@@ -86,19 +87,19 @@ impl Admission {
     /// Lets a connection from `address` in. Past a limit the pass is a refusal, and past the reserve there is none.
     pub fn admit(&self, address: IpAddr) -> Option<Pass> {
         match self.all.take(address) {
-            Ok(slot) => Some(Pass { address, _slot: slot, door: None, _peers: None, is_refusal: false }),
+            Ok(slot) => Some(Pass { address, _slot: slot, place: None, is_refusal: false }),
             Err(full) => self.refuse(address, full, &self.all, ""),
         }
     }
 
     /// A place at the door for a connection that doesn't speak ZMTP, or not yet.
     pub fn comes_to_door(&self, mut pass: Pass) -> Option<Pass> {
-        if pass.is_refusal || pass.door.is_some() {
+        if pass.is_refusal || pass.place.is_some() {
             return Some(pass);
         }
         match self.door.take(pass.address) {
             Ok(slot) => {
-                pass.door = Some(slot);
+                pass.place = Some(slot);
                 Some(pass)
             }
             Err(full) => self.refuse(pass.address, full, &self.door, " that are silent or speak HTTP"),
@@ -110,14 +111,16 @@ impl Admission {
         if pass.is_refusal {
             return None;
         }
-        match self.peers.take(pass.address) {
+        pass.place = None;
+        let Some(peers) = &self.peers else { return Some(pass) };
+        match peers.take(pass.address) {
             Ok(slot) => {
-                pass.door = None;
-                pass._peers = Some(slot);
+                pass.place = Some(slot);
                 Some(pass)
             }
             Err(full) => {
-                let _ = self.refuse(pass.address, full, &self.peers, " that speak ZMTP");
+                // Nobody is told in ZMTP, so its place in the reserve is free again at once.
+                let _ = self.refuse(pass.address, full, peers, " that speak ZMTP");
                 None
             }
         }
@@ -127,7 +130,7 @@ impl Admission {
         self.counters.refused.add();
         self.refusing.warn(Instant::now(), || self.warning(address, full, slots, kind));
         let slot = self.reserve.take(address).ok()?;
-        Some(Pass { address, _slot: slot, door: None, _peers: None, is_refusal: true })
+        Some(Pass { address, _slot: slot, place: None, is_refusal: true })
     }
 
     fn warning(&self, address: IpAddr, full: Full, slots: &Slots, kind: &str) -> String {

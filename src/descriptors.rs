@@ -63,6 +63,11 @@ pub fn raise() -> Limit {
     if raised.is_ok() { maximum } else { current }
 }
 
+/// The limit as it is.
+pub fn limit() -> Limit {
+    getrlimit(Resource::Nofile).current
+}
+
 /// How many descriptors are open already: standard ones, and what whoever started us left open.
 pub fn inherited() -> u64 {
     // One of those counted is the folder's own.

@@ -64,7 +64,7 @@ fn place(listeners: &[TcpListener]) -> io::Result<(u16, String)> {
 
 /// The warning of a start that can't have all the connections it wants.
 fn lowered(wanted: usize, allowed: usize) -> Option<(Level, String)> {
-    let limit = descriptors::raise().filter(|_| allowed < wanted)?;
+    let limit = descriptors::limit().filter(|_| allowed < wanted)?;
     let line = format!(
         "at most {allowed} connections instead of {wanted}: the limit of file descriptors is {limit} \
          (LimitNOFILE= of the unit, ulimit -Hn)"

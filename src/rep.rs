@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, DONTWAIT, Message, Socket, SocketType};
 
-use crate::counters::Counters;
 use crate::handoff::{self, Gate};
 use crate::stop::{Stop, Waker};
 use crate::wire::MAX_REQUEST;
@@ -45,7 +44,6 @@ pub enum Asked<'a> {
 pub struct Rep {
     socket: Socket,
     gate: Arc<Gate>,
-    counters: Arc<Counters>,
 }
 
 impl Rep {
@@ -75,8 +73,7 @@ impl Rep {
                 Err(error) => log::error!("the ZMQ loop could not be woken to stop: {error}"),
             }
         });
-        let counters = Arc::clone(gate.counters());
-        Ok((Rep { socket, gate: Arc::clone(gate), counters }, waker))
+        Ok((Rep { socket, gate: Arc::clone(gate) }, waker))
     }
 
     /// Answers requests until `stop` begins, then those that have come already.
@@ -123,7 +120,7 @@ impl Rep {
         let reply = panic::catch_unwind(AssertUnwindSafe(|| answer(asked)))
             .unwrap_or_else(|_| Reply::failure(Code::Internal, "the registry failed at this request"));
         if reply.is_to_bad_request() {
-            self.counters.bad_requests.add();
+            self.gate.counters().bad_requests.add();
         }
         match reply.body {
             Body::Shared(bytes) if bytes.len() >= WORTH_SHARING => self.share(request, bytes),

@@ -13,7 +13,6 @@ mod contest;
 mod etcd;
 mod http2;
 mod load;
-mod machine;
 mod nats;
 mod options;
 mod place;
@@ -33,9 +32,13 @@ mod agents;
 mod disturbance;
 #[path = "../registry/echo.rs"]
 mod echo;
+#[path = "../registry/exec.rs"]
+mod exec;
 #[allow(dead_code)]
 #[path = "../registry/inspect.rs"]
 mod inspect;
+#[path = "../registry/machine.rs"]
+mod machine;
 #[allow(dead_code)]
 #[path = "../registry/table.rs"]
 mod table;
@@ -50,7 +53,7 @@ use system::System;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|argument| argument == roles::FLAG) {
+    if arguments.first().is_some_and(|argument| argument == exec::FLAG) {
         return exit("role", roles::play(&arguments[1..]).map_err(|error| error.to_string()));
     }
     exit("bench", options::parse(&arguments).and_then(|options| options.map_or(Ok(()), |it| run(&it))))

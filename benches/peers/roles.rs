@@ -1,20 +1,11 @@
 //! What the benchmark's executable can be besides the benchmark: it starts itself again for each server. Each of them
 //! dies with the benchmark, however that ends.
 
-use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-
 use crate::echo;
-
-/// The first argument of a process that has a role; the benchmark's pid, the role and its arguments follow.
-pub(crate) const FLAG: &str = "--role";
-
-/// How a program that `exec` starts is announced, with nanoseconds since 1970.
-const EXEC_STAMP: &str = "exec at ";
+use crate::exec::{EXEC_STAMP, FLAG, die_with, exec, misused};
 
 /// The command line of this executable in a role.
 pub(crate) fn command_line(role: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -44,23 +35,4 @@ pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
         ("exec", [program, arguments @ ..]) => exec(program, arguments),
         _ => Err(misused(arguments)),
     }
-}
-
-/// The kernel ends this process when the benchmark ends, and an `exec` keeps it so.
-fn die_with(parent: &str) -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let is_alive = getppid().is_some_and(|pid| pid.as_raw_nonzero().to_string() == parent);
-    if is_alive { Ok(()) } else { Err(io::Error::other("the benchmark has ended")) }
-}
-
-/// Becomes another program, and says when.
-fn exec(program: &str, arguments: &[String]) -> io::Result<()> {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    writeln!(io::stderr(), "{EXEC_STAMP}{}", now().as_nanos())?;
-    Err(command.exec())
-}
-
-fn misused(arguments: &[String]) -> io::Error {
-    io::Error::other(format!("no role has these arguments: {arguments:?}"))
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use crate::exec;
 use crate::load::{Order, Target};
 use crate::sample::Sample;
 use crate::{idle, roles};
@@ -44,7 +45,7 @@ pub(crate) fn plain_command(role: &str, reply_bytes: usize) -> Command {
     let itself = std::env::current_exe().expect("the path of this executable");
     let mut command = roles::command("exec", [itself]);
     let (parent, reply_bytes) = (std::process::id().to_string(), reply_bytes.to_string());
-    command.args([roles::FLAG, &parent, role, &reply_bytes]);
+    command.args([exec::FLAG, &parent, role, &reply_bytes]);
     command
 }
 

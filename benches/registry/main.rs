@@ -20,6 +20,7 @@ mod dialect;
 mod dialogue;
 mod disturbance;
 mod echo;
+mod exec;
 mod filled;
 mod growth;
 mod hello;
@@ -28,6 +29,7 @@ mod idle;
 mod inspect;
 mod load;
 mod loads;
+mod machine;
 mod options;
 mod peer;
 mod pin;
@@ -38,9 +40,7 @@ mod still;
 mod table;
 mod zmtp;
 
-use std::fs;
-use std::process::{Command, ExitCode};
-use std::thread;
+use std::process::ExitCode;
 
 use agents::AGENTS;
 use disturbance::Usage;
@@ -51,7 +51,7 @@ use table::Row;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|argument| argument == roles::FLAG) {
+    if arguments.first().is_some_and(|argument| argument == exec::FLAG) {
         return exit("role", roles::play(&arguments[1..]).map_err(|error| error.to_string()));
     }
     exit("bench", options::parse(&arguments).map(|options| options.map_or((), run)))
@@ -76,7 +76,7 @@ fn run(options: Options) {
         let rows = figures(&options);
         (table::render(&rows), Some(table::verdict(&rows)))
     };
-    println!("{}\n\n{tables}\n\n{}", machine(), before.sentence());
+    println!("{}\n\n{tables}\n\n{}", machine::sentence(), before.sentence());
     if let Some(verdict) = verdict {
         println!("\n{verdict}");
     }
@@ -117,23 +117,4 @@ fn of_a_filled_registry(options: &Options) -> Vec<Row> {
         rows.extend(churn::rows(&registry, options.effort));
     }
     rows.into_iter().chain(memory).collect()
-}
-
-/// When and where: what a reader must know to compare.
-fn machine() -> String {
-    let said = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).output().ok();
-        output.map_or_else(String::new, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    format!(
-        "{}; {} × {}; Linux {}; {}",
-        said("date", &["-u", "+%F %H:%M UTC"]),
-        thread::available_parallelism().map_or(0, usize::from),
-        model.trim_start_matches([' ', '\t', ':']),
-        read("/proc/sys/kernel/osrelease").trim(),
-        said("rustc", &["--version"]),
-    )
 }

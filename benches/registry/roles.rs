@@ -2,24 +2,16 @@
 //! needs. Each of them dies with the benchmark, however that ends.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
+use std::io;
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use rustix::process::{
-    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::agents::Question;
+use crate::exec::{FLAG, die_with, exec, misused};
 use crate::load::{Order, Shape, Target};
 use crate::{echo, hello, idle, load};
-
-/// The first argument of a process that has a role; the benchmark's pid, the role and its arguments follow.
-pub(crate) const FLAG: &str = "--role";
-
-/// How a program that `exec` starts is announced, with nanoseconds since 1970.
-pub(crate) const EXEC_STAMP: &str = "exec at ";
 
 /// The command that starts this executable in a role.
 pub(crate) fn command<S: AsRef<OsStr>>(role: &str, arguments: impl IntoIterator<Item = S>) -> Command {
@@ -69,22 +61,6 @@ pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
     }
 }
 
-/// The kernel ends this process when the benchmark ends, and an `exec` keeps it so.
-fn die_with(parent: &str) -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let is_alive = getppid().is_some_and(|pid| pid.as_raw_nonzero().to_string() == parent);
-    if is_alive { Ok(()) } else { Err(io::Error::other("the benchmark has ended")) }
-}
-
-/// Becomes another program, and says when.
-fn exec(program: &str, arguments: &[String]) -> io::Result<()> {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    writeln!(io::stderr(), "{EXEC_STAMP}{}", now.as_nanos())?;
-    Err(command.exec())
-}
-
 /// Thousands of connections are more than a shell grants at first. The registry is left to do that by itself.
 fn raise_limit_of_files() -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
@@ -113,8 +89,4 @@ fn order(arguments: &[String]) -> io::Result<Order> {
 
 fn parse<T: std::str::FromStr>(text: &str) -> io::Result<T> {
     text.parse().map_err(|_| io::Error::other(format!("a role's argument is wrong: {text:?}")))
-}
-
-fn misused(arguments: &[String]) -> io::Error {
-    io::Error::other(format!("no role has these arguments: {arguments:?}"))
 }

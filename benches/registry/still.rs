@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::agents;
 use crate::ask::ask;
 use crate::children::{self, Process, Server};
+use crate::exec;
 use crate::inspect::{self, Switches};
-use crate::roles;
 use crate::table::{MIB, Row, Spread, grouped, mebibytes};
 
 /// How long a process at rest is watched.
@@ -87,7 +87,7 @@ fn time_to_first_answer(command: &mut Command) -> Duration {
     let stderr = process.0.stderr.take().expect("a piped stderr");
     let (mut started, mut said) = (None, String::new());
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        if let Some(stamp) = line.strip_prefix(roles::EXEC_STAMP) {
+        if let Some(stamp) = line.strip_prefix(exec::EXEC_STAMP) {
             started = stamp.parse().ok().map(Duration::from_nanos);
         }
         if let (Some(started), Some(port)) = (started, children::port(&line)) {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::gate::Gate;
 use super::options::use_fd;
+use super::peers;
 
 /// The gates by the descriptor that libzmq listens on. Few, and written only at the start.
 static GATES: RwLock<Vec<(RawFd, Arc<Gate>)>> = RwLock::new(Vec::new());
@@ -24,6 +25,7 @@ const TRIAL_TIME: Duration = Duration::from_secs(5);
 
 /// Gives `socket` the connections that come through `gate`.
 pub fn bind(socket: &mut zmq::Socket, gate: &Arc<Gate>) -> io::Result<()> {
+    peers::report_to(gate.counters(), gate.notify());
     // libzmq closes the descriptor it listens on, so it gets one of its own for the same epoll instance.
     let descriptor = gate.readiness().try_clone_to_owned()?;
     GATES.write().unwrap_or_else(PoisonError::into_inner).push((descriptor.as_raw_fd(), Arc::clone(gate)));

@@ -99,6 +99,10 @@ impl Gate {
         &self.counters
     }
 
+    pub(super) fn notify(&self) -> &Arc<Notify> {
+        &self.notify
+    }
+
     /// The next connection for libzmq, or the error that makes libzmq come back later: AGAIN, MFILE, NFILE, NOBUFS or
     /// NOMEM, all of which it takes in its stride.
     pub fn next(&self) -> Result<OwnedFd, Errno> {
@@ -182,7 +186,7 @@ impl Gate {
     fn to_libzmq(&self, arrival: Arrival) -> Option<OwnedFd> {
         let pass = self.admission.becomes_peer(arrival.pass)?;
         let stream = OwnedFd::from(arrival.stream);
-        peers::enter(stream.as_fd(), arrival.peer, pass, (&self.counters, &self.notify));
+        peers::enter(stream.as_fd(), arrival.peer, pass);
         Some(stream)
     }
 

@@ -49,15 +49,14 @@ pub(super) struct PeerId {
     pub(super) number: u64,
 }
 
+/// From now on libzmq's word is counted here, and the door is woken by this. The first gate's will do: all have the same.
+pub(super) fn report_to(counters: &Arc<Counters>, wake: &Arc<Notify>) {
+    COUNTERS.get_or_init(|| Arc::clone(counters));
+    WAKE.get_or_init(|| Arc::clone(wake));
+}
+
 /// Notes a connection that libzmq is about to get.
-pub(super) fn enter(
-    stream: BorrowedFd<'_>,
-    address: SocketAddr,
-    pass: Pass,
-    gate: (&Arc<Counters>, &Arc<Notify>),
-) {
-    COUNTERS.get_or_init(|| Arc::clone(gate.0));
-    WAKE.get_or_init(|| Arc::clone(gate.1));
+pub(super) fn enter(stream: BorrowedFd<'_>, address: SocketAddr, pass: Pass) {
     let mut peers = peers();
     peers.number += 1;
     let peer = Peer { number: peers.number, address, is_cut: false, _pass: pass };

@@ -98,14 +98,17 @@ impl Unread {
         number
     }
 
+    fn budget(&self, size: fn(&Piece) -> usize) -> usize {
+        BUDGET.max(LARGEST * self.pieces.values().map(size).max().unwrap_or_default())
+    }
+
     /// Whether one more piece would be too much, those included whose readers were cut and are not gone yet.
     fn is_over_limit(&self, start: usize) -> bool {
         if self.bytes <= BUDGET || self.by_start.contains_key(&start) {
             return false;
         }
-        let takes = || self.pieces.values().map(Piece::takes);
-        let budget = BUDGET.max(LARGEST * takes().max().unwrap_or_default());
-        takes().sum::<usize>() > budget + budget / 4
+        let budget = self.budget(Piece::takes);
+        self.pieces.values().map(Piece::takes).sum::<usize>() > budget + budget / 4
     }
 
     /// The readers to cut, so that all but the newest piece fit into the budget.
@@ -114,9 +117,8 @@ impl Unread {
         if self.bytes <= BUDGET {
             return to_cut;
         }
-        let costs = || self.pieces.values().map(Piece::cost);
-        let budget = BUDGET.max(LARGEST * costs().max().unwrap_or_default());
-        let mut bytes: usize = costs().sum();
+        let budget = self.budget(Piece::cost);
+        let mut bytes: usize = self.pieces.values().map(Piece::cost).sum();
         let newest = self.next.saturating_sub(1);
         for piece in self.pieces.range_mut(..newest).map(|(_, piece)| piece) {
             if bytes <= budget {

@@ -90,8 +90,8 @@ impl Store for Memory {
         let mut ledger = self.ledger();
         let old_cost = agents.get_key_value(record.name()).map_or(0, |(old, ())| cost(&old.0));
         let bytes = ledger.bytes - old_cost + new_cost;
-        // A replacement that is no larger always fits: it can't make a full registry fuller.
-        if bytes > self.max_bytes && new_cost > old_cost {
+        // What is there never exceeds the limit, so a replacement that is no larger always fits.
+        if bytes > self.max_bytes {
             return Err(StoreError::Full { limit: self.max_bytes });
         }
         ledger.bytes = bytes;
