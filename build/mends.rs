@@ -204,7 +204,8 @@ pub(crate) const MENDS: [Mend; 44] = [
     },
     // Not defects, but waste. Each reply woke the thread that sends, which found one reply a connection and sent it alone: a
     // system call and a packet each. A REP socket, which reads or polls or closes after each reply, now keeps replies until
-    // there is nothing more to read, a few dozen are kept, or some 50 microseconds have passed.
+    // there is nothing more to read, or many are kept, or a fraction of a millisecond has passed (ticks of x86's counter,
+    // nanoseconds elsewhere).
     Mend {
         file: "router.hpp",
         before: "    bool _handover;\n",

@@ -4,7 +4,7 @@
 use crate::agents::Question;
 use crate::children::{self, Server};
 use crate::load::{Order, Shape};
-use crate::pin::Pinned;
+use crate::pin::{Pinned, Placement};
 use crate::rounds::{Effort, Rounds};
 use crate::table::Row;
 
@@ -15,8 +15,7 @@ pub(crate) struct Work {
     pub(crate) title: &'static str,
     pub(crate) question: Question,
     pub(crate) shape: Shape,
-    /// Whether everything shares one processor.
-    pub(crate) is_pinned: bool,
+    pub(crate) placement: Placement,
     /// Whether its rounds lie close together.
     pub(crate) is_steady: bool,
     pub(crate) bar: Bar,
@@ -30,6 +29,8 @@ pub(crate) enum Bar {
     NullMinus(f64),
     /// Such a share of the median null at least.
     OfNull(f64),
+    /// Anything: it is told, not judged.
+    None,
 }
 
 impl Bar {
@@ -37,6 +38,7 @@ impl Bar {
         match self {
             Self::NullMinus(less) => format!("≥ null − {less}"),
             Self::OfNull(share) => format!("≥ {share} of the null"),
+            Self::None => "–".to_owned(),
         }
     }
 
@@ -44,6 +46,7 @@ impl Bar {
         match self {
             Self::NullMinus(less) => ratio >= null - less,
             Self::OfNull(share) => ratio >= share * null,
+            Self::None => true,
         }
     }
 }
@@ -58,7 +61,7 @@ pub(crate) fn contest(
 ) -> Row {
     eprintln!("{} …", work.title);
     let pids = servers.map(Server::pid);
-    let _pinned = work.is_pinned.then(|| Pinned::with(&pids));
+    let _pinned = Pinned::to(work.placement, &pids);
     let count = if work.is_steady { effort.for_steady().rounds } else { effort.rounds };
     let rounds = Rounds::run(count, servers.len(), &pids, |index| children::load(order, servers[index]));
     let (ratio, null) = (rounds.ratio(0, 1), rounds.ratio(2, 1));

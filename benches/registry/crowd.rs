@@ -7,6 +7,7 @@ use crate::contest::{Bar, Work, contest};
 use crate::filled::Filled;
 use crate::inspect;
 use crate::load::Shape;
+use crate::pin::Placement;
 use crate::rounds::Effort;
 use crate::table::{MIB, Row, mebibytes};
 
@@ -16,21 +17,20 @@ pub(crate) const NAME: &str = "idle";
 const PEERS: usize = 4000;
 const MOST_MIB: f64 = 150.0;
 
-const PINNED: Work = Work {
+const SHARED: Work = Work {
     name: NAME,
     title: "lookups, 16 connections lockstep, beside 4,000 idle peers, one processor",
     question: Question::Lookup,
     shape: Shape::Kept { connections: 16, window: 1 },
-    is_pinned: true,
+    placement: Placement::Shared,
     is_steady: true,
     bar: Bar::NullMinus(0.06),
 };
 
-const FREE: Work = Work {
-    title: "lookups, 16 connections lockstep, beside 4,000 idle peers",
-    is_pinned: false,
-    is_steady: false,
-    ..PINNED
+const APART: Work = Work {
+    title: "lookups, 16 connections lockstep, beside 4,000 idle peers, server and load on a processor each",
+    placement: Placement::Apart,
+    ..SHARED
 };
 
 /// Memory is read last, so that it holds all that lookups beside the peers left.
@@ -39,8 +39,8 @@ pub(crate) fn rows(registry: &Filled, effort: Effort) -> Vec<Row> {
     let without = ["without", "second-without"].map(|name| Filled::start(name, AGENTS, &[]));
     let servers = [&registry.server, &without[0].server, &without[1].server];
     let _peers = children::idle_peers(&registry.server, PEERS);
-    let order = registry.order(PINNED.shape, PINNED.question, effort.each);
-    let beside = [PINNED, FREE].map(|work| contest(&work, &order, servers, "without them", effort));
+    let order = registry.order(SHARED.shape, SHARED.question, effort.each);
+    let beside = [SHARED, APART].map(|work| contest(&work, &order, servers, "without them", effort));
     [memory(servers[0], servers[1])].into_iter().chain(beside).collect()
 }
 

@@ -10,59 +10,57 @@ use crate::children::Server;
 use crate::contest::{Bar, Work, contest};
 use crate::filled::Filled;
 use crate::load::Shape;
+use crate::pin::Placement;
 use crate::rounds::Effort;
 use crate::table::Row;
 
 /// In the order of the table.
-pub(crate) const LOADS: [Work; 9] = [
-    Work {
-        name: "lookup-1",
-        title: "lookups, 1 connection lockstep, one processor",
-        is_pinned: true,
-        is_steady: true,
-        ..kept(Lookup, 1, 1, Bar::NullMinus(0.06))
-    },
-    Work {
-        name: "lookup-16-pinned",
-        title: "lookups, 16 connections lockstep, one processor",
-        is_pinned: true,
-        is_steady: true,
-        ..kept(Lookup, 16, 1, Bar::NullMinus(0.06))
-    },
-    Work {
-        name: "lookup-64-pinned",
-        title: "lookups, 64 connections lockstep, one processor",
-        is_pinned: true,
-        is_steady: true,
-        ..kept(Lookup, 64, 1, Bar::NullMinus(0.06))
-    },
-    Work {
+pub(crate) const LOADS: [Work; 12] = [
+    shared("lookup-1", "lookups, 1 connection lockstep, one processor", 1),
+    shared("lookup-16-shared", "lookups, 16 connections lockstep, one processor", 16),
+    shared("lookup-64-shared", "lookups, 64 connections lockstep, one processor", 64),
+    apart(Work {
         name: "lookup-16",
-        title: "lookups, 16 connections lockstep",
+        title: "lookups, 16 connections lockstep, server and load on a processor each",
         ..kept(Lookup, 16, 1, Bar::NullMinus(0.06))
-    },
-    Work {
+    }),
+    apart(Work {
         name: "lookup-64",
-        title: "lookups, 64 connections lockstep",
+        title: "lookups, 64 connections lockstep, server and load on a processor each",
         ..kept(Lookup, 64, 1, Bar::NullMinus(0.06))
+    }),
+    Work {
+        name: "lookup-16-free",
+        title: "lookups, 16 connections lockstep, as the scheduler likes",
+        ..kept(Lookup, 16, 1, Bar::None)
     },
     Work {
+        name: "lookup-64-free",
+        title: "lookups, 64 connections lockstep, as the scheduler likes",
+        ..kept(Lookup, 64, 1, Bar::None)
+    },
+    apart(Work {
         name: "fresh",
-        title: "lookups, a fresh connection for each, 16 at a time",
+        title: "lookups, a fresh connection for each, 16 at a time, server and load on a processor each",
         shape: Shape::Fresh { at_once: 16 },
         ..kept(Lookup, 16, 1, Bar::OfNull(0.85))
-    },
+    }),
     Work {
         name: "pipelined",
         title: "lookups, 16 connections × 16 pipelined",
         is_steady: true,
         ..kept(Lookup, 16, 16, Bar::OfNull(0.6))
     },
-    Work {
+    apart(Work {
+        name: "pipelined-apart",
+        title: "lookups, 16 connections × 16 pipelined, server and load on a processor each",
+        ..kept(Lookup, 16, 16, Bar::OfNull(0.6))
+    }),
+    apart(Work {
         name: "register",
-        title: "registrations, 16 connections lockstep, logged to a file",
+        title: "registrations, 16 connections lockstep, logged to a file, server and load on a processor each",
         ..kept(Register, 16, 1, Bar::OfNull(0.8))
-    },
+    }),
     Work {
         name: "http",
         title: "lookups over HTTP, a connection for each, 16 at a time",
@@ -71,6 +69,16 @@ pub(crate) const LOADS: [Work; 9] = [
     },
 ];
 
+/// Lookups where everything shares one processor.
+const fn shared(name: &'static str, title: &'static str, connections: usize) -> Work {
+    let work = kept(Lookup, connections, 1, Bar::NullMinus(0.06));
+    Work { name, title, placement: Placement::Shared, is_steady: true, ..work }
+}
+
+const fn apart(work: Work) -> Work {
+    Work { placement: Placement::Apart, is_steady: true, ..work }
+}
+
 /// Connections that stay, scheduled as the machine likes.
 const fn kept(question: Question, connections: usize, window: usize, bar: Bar) -> Work {
     Work {
@@ -78,7 +86,7 @@ const fn kept(question: Question, connections: usize, window: usize, bar: Bar) -
         title: "",
         question,
         shape: Shape::Kept { connections, window },
-        is_pinned: false,
+        placement: Placement::Free,
         is_steady: false,
         bar,
     }

@@ -1,25 +1,45 @@
-//! Keeps everything on one processor for a while. Else where the scheduler happens to put three threads decides a
-//! figure (13,000 or 35,000 a second were seen, with one connection, on one machine); so, what a request costs all
-//! of them together does. It uses taskset (util-linux), for threads of other processes too.
+//! Keeps servers and their load on chosen processors for a while. Else where the scheduler happens to put three threads
+//! decides a figure (13,000 or 35,000 a second were seen, with one connection, on one machine). It uses taskset
+//! (util-linux), for threads of other processes too.
 
 use std::process::Command;
 
 use crate::inspect;
 
-/// Until it is dropped, the given processes and this one, with every child it starts, share one processor.
+/// Who may run where.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// As the scheduler likes.
+    Free,
+    /// All on one processor: a figure is what a request costs all of them together.
+    Shared,
+    /// The servers on one processor and the load on another: a figure is what a request costs the server, where that is
+    /// the slower one.
+    Apart,
+}
+
+/// Until it is dropped, the given processes, and this one with every child it starts, are where they were placed.
 pub(crate) struct Pinned {
     pids: Vec<u32>,
     allowed: String,
 }
 
 impl Pinned {
-    pub(crate) fn with(servers: &[u32]) -> Self {
+    pub(crate) fn to(placement: Placement, servers: &[u32]) -> Self {
         let itself = std::process::id();
-        let pids = [&[itself], servers].concat();
         let allowed = inspect::allowed_processors(itself);
-        let last = allowed.rsplit([',', '-']).next().unwrap_or_default();
-        set(&pids, last);
-        Self { pids, allowed }
+        let processor = |place: Option<&str>| place.unwrap_or_default().to_owned();
+        let first = processor(allowed.split([',', '-']).next());
+        let last = processor(allowed.rsplit([',', '-']).next());
+        match placement {
+            Placement::Free => {}
+            Placement::Shared => set(&[&[itself], servers].concat(), &last),
+            Placement::Apart => {
+                set(&[itself], &first);
+                set(servers, &last);
+            }
+        }
+        Self { pids: [&[itself], servers].concat(), allowed }
     }
 }
 

@@ -60,7 +60,11 @@ pub(crate) fn verdict(rows: &[Row]) -> String {
 
 fn cells(row: &Row) -> Vec<String> {
     let ratio = |spread: Option<Spread>| spread.map_or("–".to_owned(), |spread| spread.to_string());
-    let met = if row.is_met { "yes" } else { "**no**" };
+    let met = match (row.must_be.as_str(), row.is_met) {
+        ("–", _) => "–",
+        (_, true) => "yes",
+        (_, false) => "**no**",
+    };
     let (work, registry, compared_with) = (row.work.clone(), row.registry.clone(), row.compared_with.clone());
     vec![
         work,
