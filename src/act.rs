@@ -43,6 +43,7 @@ impl Registry {
         match parse::request(request) {
             Ok(Request::Lookup(name)) => self.lookup(&name),
             Ok(Request::Register(record)) => self.register(&record),
+            Ok(Request::Deregister(name)) => self.deregister(&name),
             Ok(Request::List) => shared(self.store.list()),
             Ok(Request::Health) => self.health.reply((self.clock)()),
             Err(fault) => refusal(&fault),
@@ -75,6 +76,19 @@ impl Registry {
                 self.refusing.warn(Instant::now(), || format!("{error}: new agents are refused"));
                 failed(&error)
             }
+        }
+    }
+
+    /// An agent that isn't there is a success: a client that lost the reply may ask again.
+    fn deregister(&self, name: &str) -> Reply {
+        match self.store.remove(name) {
+            Ok(Some(old)) => {
+                let shown = || quote::name(name);
+                self.announcer.info(|| format!("agent deregistered: {} at {}", shown(), endpoint_of(&old)));
+                Reply::success(Body::Fixed(render::DEREGISTERED))
+            }
+            Ok(None) => Reply::success(Body::Fixed(render::NOT_THERE)),
+            Err(error) => failed(&error),
         }
     }
 
@@ -199,6 +213,20 @@ mod tests {
                 ),
             ),
             (r#"{"action":"list_agents"}"#, r#"{"status":"success","agents":["A"]}"#),
+            (
+                r#"{"action":"deregister_agent","agent_id":"B"}"#,
+                r#"{"status":"success","deregistered":false}"#,
+            ),
+            (
+                r#"{"action":"deregister_agent","agent_id":"A"}"#,
+                r#"{"status":"success","deregistered":true}"#,
+            ),
+            (
+                r#"{"action":"deregister_agent","agent_id":"A"}"#,
+                r#"{"status":"success","deregistered":false}"#,
+            ),
+            (r#"{"action":"list_agents"}"#, r#"{"status":"success","agents":[]}"#),
+            (REGISTER_A, r#"{"status":"success"}"#),
         ] {
             let reply = registry.answer(request.as_bytes());
             assert_eq!((reply.outcome, text(&reply).as_str()), (Outcome::Success, expected), "{request}");
@@ -272,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn agents_that_come_and_move_are_logged() {
+    fn agents_that_come_move_and_go_are_logged() {
         let registry = registry(1 << 20);
         let lines = logged(|| {
             register(&registry, "A", "h", 1);
@@ -281,6 +309,9 @@ mod tests {
             register(&registry, "A", "::1", 2);
             register(&registry, "A", "h", 2);
             register(&registry, "at h:1", "h", 1);
+            for _ in 0..2 {
+                registry.answer(br#"{"action":"deregister_agent","agent_id":"A"}"#);
+            }
         });
         assert_eq!(
             lines,
@@ -291,6 +322,7 @@ mod tests {
                 "INFO agent moved: A from h:2 to [::1]:2",
                 "INFO agent moved: A from [::1]:2 to h:2",
                 "INFO agent registered: \"at h:1\" at h:1",
+                "INFO agent deregistered: A at h:2",
             ]
         );
     }

@@ -13,6 +13,8 @@ pub enum Meaning {
     Register(Box<Entry>),
     /// `get_agent_endpoint`, and the name.
     Lookup(String),
+    /// `deregister_agent`, and the name.
+    Deregister(String),
     /// `list_agents`.
     List,
     /// `ping`, `health` and `health_check`.
@@ -69,6 +71,10 @@ pub fn meaning(request: &[u8]) -> Result<Meaning, Refused> {
         None => Err(invalid()),
         Some("register_agent") => registration(&members).map(Box::new).map(Meaning::Register),
         Some("get_agent_endpoint") => name_asked_for(&members).map(Meaning::Lookup),
+        Some("deregister_agent") => {
+            let name = given(&members, "agent_id")?.ok_or_else(invalid)?;
+            string(name, char::is_control).map(Meaning::Deregister)
+        }
         Some("list_agents") => Ok(Meaning::List),
         Some("ping" | "health" | "health_check") => Ok(Meaning::Health),
         Some(other) => {

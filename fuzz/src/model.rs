@@ -43,6 +43,10 @@ impl Model {
         match meaning(request) {
             Err(refused) => Expected::Failure(refused),
             Ok(Meaning::Health) => Expected::Health(now.to_owned(), self.records.len()),
+            Ok(Meaning::Deregister(name)) => {
+                let was_there = self.records.remove(&name).is_some();
+                Expected::Exactly(format!(r#"{{"status":"success","deregistered":{was_there}}}"#))
+            }
             Ok(Meaning::List) => Expected::Exactly(self.list()),
             Ok(Meaning::Lookup(name)) => self.lookup(&name),
             Ok(Meaning::Register(entry)) => self.register(*entry, now),

@@ -19,7 +19,8 @@ pub fn target(input: &[u8]) {
             assert_eq!(&read(&record), &**entry);
             check_rewritten(&rewritten(entry), &record);
         }
-        (Ok(Request::Lookup(name)), Ok(Meaning::Lookup(expected))) => assert_eq!(&name, expected),
+        (Ok(Request::Lookup(name)), Ok(Meaning::Lookup(expected)))
+        | (Ok(Request::Deregister(name)), Ok(Meaning::Deregister(expected))) => assert_eq!(&name, expected),
         (Ok(Request::List), Ok(Meaning::List)) | (Ok(Request::Health), Ok(Meaning::Health)) => {}
         (Err(fault), Err(refused)) => {
             replies::check_failure(&render::failure(fault.code, &fault.text), refused);

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::roster::{END, Roster};
+use super::roster::{Changes, Roster};
 use super::{Store, StoreError};
 use crate::health::Health;
 use crate::wire::render::Rendered;
@@ -53,8 +53,8 @@ impl Eq for ByName {}
 struct Ledger {
     /// Names and records together.
     bytes: u64,
-    /// Names that are new since the last list, each with [`END`] behind it.
-    fresh: String,
+    /// Since the last list.
+    changes: Changes,
 }
 
 impl Memory {
@@ -97,12 +97,21 @@ impl Store for Memory {
         ledger.bytes = bytes;
         let old = agents.remove_entry(record.name()).map(|(old, ())| old.0);
         if old.is_none() {
-            ledger.fresh.push_str(&String::from_utf8_lossy(record.name()));
-            ledger.fresh.push(END);
+            ledger.changes.came(&String::from_utf8_lossy(record.name()));
         }
         agents.insert(ByName(record), ());
         self.health.set_agents(agents.len());
         Ok(old)
+    }
+
+    fn remove(&self, name: &str) -> Result<Option<Rendered>, StoreError> {
+        let mut agents = self.write();
+        let Some((ByName(old), ())) = agents.remove_entry(name.as_bytes()) else { return Ok(None) };
+        let mut ledger = self.ledger();
+        ledger.bytes -= cost(&old);
+        ledger.changes.went(name);
+        self.health.set_agents(agents.len());
+        Ok(Some(old))
     }
 
     fn get(&self, name: &str) -> Result<Option<Shared>, StoreError> {
@@ -111,8 +120,8 @@ impl Store for Memory {
 
     fn list(&self) -> Result<Shared, StoreError> {
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = mem::take(&mut self.ledger().fresh);
-        Ok(roster.list(&fresh))
+        let changes = mem::take(&mut self.ledger().changes);
+        Ok(roster.list(&changes))
     }
 }
 
@@ -173,6 +182,20 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn who_is_removed_is_gone_and_makes_room() -> Result<(), StoreError> {
+        let memory = store(cost(&rendered("a", "h")));
+        memory.put(rendered("a", "h"))?;
+        assert!(memory.remove("b")?.is_none());
+        let old = memory.remove("a")?.expect("the record that was there");
+        assert_eq!(old.reply().to_vec(), rendered("a", "h").reply().to_vec());
+        assert!(memory.remove("a")?.is_none() && memory.get("a")?.is_none());
+        assert_eq!(&*memory.list()?, br#"{"status":"success","agents":[]}"#);
+        assert!(memory.put(rendered("b", "h"))?.is_none());
+        assert_eq!(&*memory.list()?, br#"{"status":"success","agents":["b"]}"#);
+        Ok(())
+    }
+
     fn list_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
         let names = serde_json::to_string(&names.collect::<Vec<_>>()).expect("JSON");
         format!(r#"{{"status":"success","agents":{names}}}"#)
@@ -224,11 +247,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_bounded_map(steps in prop::collection::vec(("[a-c]{1,2}", "h{1,40}", any::<bool>()), 0..40)) {
+        fn it_is_a_bounded_map(
+            steps in prop::collection::vec(("[a-c]{1,2}", prop::option::weighted(0.7, "h{1,40}"), any::<bool>()), 0..60)
+        ) {
             let memory = store(8 * cost(&rendered("a", "h")));
             let mut model = BTreeMap::new();
             for (name, host, listed) in steps {
-                put_into_both(&memory, &mut model, &name, &host);
+                match host {
+                    Some(host) => put_into_both(&memory, &mut model, &name, &host),
+                    None => {
+                        let removed = memory.remove(&name).expect("an answer").map(|old| old.reply().to_vec());
+                        prop_assert_eq!(removed, model.remove(&name).map(|old| old.reply().to_vec()));
+                    }
+                }
                 if listed {
                     let list = memory.list().expect("a list");
                     prop_assert_eq!(std::str::from_utf8(&list)?, list_of(model.keys()));

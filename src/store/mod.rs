@@ -15,6 +15,9 @@ pub trait Store: Send + Sync {
     /// Writes `record` under its name, in place of the one that was there, which is given back.
     fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError>;
 
+    /// Removes the record of that name, which is given back.
+    fn remove(&self, name: &str) -> Result<Option<Rendered>, StoreError>;
+
     /// The reply bytes kept for `name`.
     fn get(&self, name: &str) -> Result<Option<Shared>, StoreError>;
 

@@ -6,7 +6,68 @@ use crate::wire::render;
 use crate::wire::shared::Shared;
 
 /// What stands behind each name in a run of names: no name holds a control character.
-pub(super) const END: char = '\n';
+const END: char = '\n';
+
+/// What stands before a name that is gone, for the same reason.
+const GONE: char = '\u{1}';
+
+/// So much of a log may be out of date before it is worth to look, in bytes.
+const WORTH_COMPACTING: usize = 64 * 1024;
+
+/// Names that came and went since the last list, in the order in which they did.
+#[derive(Default)]
+pub(super) struct Changes {
+    log: String,
+    /// How much of it tells of names that went, in bytes.
+    gone: usize,
+}
+
+impl Changes {
+    /// A name that wasn't there is there now.
+    pub(super) fn came(&mut self, name: &str) {
+        self.log.push_str(name);
+        self.log.push(END);
+    }
+
+    /// A name that was there is gone. Agents that come and go where nobody ever lists them take no more than is there.
+    pub(super) fn went(&mut self, name: &str) {
+        let before = self.log.len();
+        self.log.push(GONE);
+        self.came(name);
+        self.gone += self.log.len() - before;
+        if self.gone > WORTH_COMPACTING && self.gone > self.log.len() / 3 {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        let mut compacted = Changes::default();
+        for (name, is_there) in self.net() {
+            let before = compacted.log.len();
+            if !is_there {
+                compacted.log.push(GONE);
+            }
+            compacted.came(name);
+            if !is_there {
+                compacted.gone += compacted.log.len() - before;
+            }
+        }
+        *self = compacted;
+    }
+
+    /// The names that have changed in the end, in order, and whether they are there now. A name comes and goes in turns, so
+    /// one whose first change is not its last one is again what it was.
+    fn net(&self) -> Vec<(&str, bool)> {
+        let change = |entry| match str::strip_prefix(entry, GONE) {
+            Some(name) => (name, false),
+            None => (entry, true),
+        };
+        let mut changes: Vec<(&str, bool)> = self.log.split_terminator(END).map(change).collect();
+        changes.sort_by_key(|(name, _)| *name);
+        let of_each_name = changes.chunk_by(|(one, _), (other, _)| one == other);
+        of_each_name.filter(|changes| changes.len() % 2 == 1).map(|changes| changes[0]).collect()
+    }
+}
 
 /// Sorted names, each once, and their rendered list.
 #[derive(Default)]
@@ -18,10 +79,11 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Takes in `fresh` names, each followed by [`END`] and none of them here yet, and gives the whole list's reply.
-    pub(super) fn list(&mut self, fresh: &str) -> Shared {
-        if !fresh.is_empty() {
-            self.merge(fresh);
+    /// Takes in what has changed since the last list, and gives the whole list's reply.
+    pub(super) fn list(&mut self, changes: &Changes) -> Shared {
+        let net = changes.net();
+        if !net.is_empty() {
+            self.merge(&net);
             self.reply = None;
         }
         let names = &self.names;
@@ -30,17 +92,22 @@ impl Roster {
         self.reply.get_or_insert_with(|| render::list(names.split_terminator(END), room)).clone()
     }
 
-    fn merge(&mut self, fresh: &str) {
-        let mut names: Vec<&str> = fresh.split_terminator(END).collect();
-        names.sort_unstable();
-        let mut merged = String::with_capacity(self.names.len() + fresh.len());
+    fn merge(&mut self, changes: &[(&str, bool)]) {
+        let came: usize =
+            changes.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name.len() + 1).sum();
+        let mut merged = String::with_capacity(self.names.len() + came);
         let mut rest = self.names.as_str();
-        for name in names {
+        for (name, is_there) in changes {
             let (before, after) = rest.split_at(place(rest, name));
             merged.push_str(before);
-            merged.push_str(name);
-            merged.push(END);
             rest = after;
+            if *is_there {
+                merged.push_str(name);
+                merged.push(END);
+            } else {
+                // It stands right here.
+                rest = rest.split_once(END).map_or("", |(_, after)| after);
+            }
         }
         merged.push_str(rest);
         self.names = merged;
@@ -69,12 +136,24 @@ fn place(names: &str, name: &str) -> usize {
 mod tests {
     use super::*;
 
+    /// Each name as it comes; one after a minus goes.
+    fn changes<'a>(names: impl IntoIterator<Item = &'a str>) -> Changes {
+        let mut changes = Changes::default();
+        for name in names {
+            match name.strip_prefix('-') {
+                Some(name) => changes.went(name),
+                None => changes.came(name),
+            }
+        }
+        changes
+    }
+
     #[test]
     fn a_list_is_in_the_order_of_bytes() {
         let mut roster = Roster::default();
-        assert_eq!(&*roster.list(""), br#"{"status":"success","agents":[]}"#);
-        roster.list("b\na\n");
-        let list = roster.list("é\nZ\naa\n");
+        assert_eq!(&*roster.list(&changes([])), br#"{"status":"success","agents":[]}"#);
+        roster.list(&changes(["b", "a"]));
+        let list = roster.list(&changes(["é", "Z", "aa"]));
         assert_eq!(&*list, r#"{"status":"success","agents":["Z","a","aa","b","é"]}"#.as_bytes());
     }
 
@@ -87,17 +166,58 @@ mod tests {
                 let mut roster = Roster::default();
                 let order: Vec<&str> = (0..names.len()).map(|n| names[n * step % names.len()]).collect();
                 for some in order.chunks(at_once) {
-                    roster.list(&some.iter().map(|name| format!("{name}\n")).collect::<String>());
+                    roster.list(&changes(some.iter().copied()));
                 }
-                assert_eq!(*roster.list(""), *sorted, "{order:?}, {at_once} at a time");
+                assert_eq!(*roster.list(&changes([])), *sorted, "{order:?}, {at_once} at a time");
             }
         }
     }
 
     #[test]
+    fn who_goes_is_gone_and_who_comes_back_is_there() {
+        let mut roster = Roster::default();
+        roster.list(&changes(["a", "ab", "b", "c"]));
+        for (steps, left) in [
+            (&["-a"][..], r#"["ab","b","c"]"#),
+            (&["-c", "a"], r#"["a","ab","b"]"#),
+            (&["-ab", "ab", "d", "-d"], r#"["a","ab","b"]"#),
+            (&["-ab", "ab", "-ab", "d", "-d", "d"], r#"["a","b","d"]"#),
+            (&["-a", "-b", "-d"], "[]"),
+        ] {
+            let list = roster.list(&changes(steps.iter().copied()));
+            assert_eq!(
+                std::str::from_utf8(&list),
+                Ok(format!(r#"{{"status":"success","agents":{left}}}"#).as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn who_comes_and_goes_unlisted_takes_no_room() {
+        let mut changed = changes(["stays"]);
+        for number in 0..100_000 {
+            let name = format!("agent-{number}");
+            changed.came(&name);
+            changed.went(&name);
+            assert!(changed.log.len() < 4 * WORTH_COMPACTING, "{number}");
+        }
+        changed.compact();
+        assert_eq!((changed.log.as_str(), changed.gone), ("stays\n", 0));
+    }
+
+    #[test]
+    fn what_is_left_of_many_changes_is_told_in_order() {
+        let mut changed = changes(["b", "-c", "a", "-a", "-d", "d"]);
+        assert_eq!(changed.net(), [("b", true), ("c", false)]);
+        changed.compact();
+        assert_eq!((changed.log.as_str(), changed.gone), ("b\n\u{1}c\n", 3));
+    }
+
+    #[test]
     fn an_unchanged_list_is_the_same_bytes() {
         let mut roster = Roster::default();
-        let first = roster.list("a\n");
-        assert_eq!(first.as_ptr(), roster.list("").as_ptr());
+        let first = roster.list(&changes(["a"]));
+        assert_eq!(first.as_ptr(), roster.list(&changes([])).as_ptr());
+        assert_eq!(first.as_ptr(), roster.list(&changes(["b", "-b"])).as_ptr());
     }
 }

@@ -21,6 +21,8 @@ pub enum Request<'a> {
     Register(Box<Record<'a>>),
     /// `get_agent_endpoint`, with the name asked for.
     Lookup(Cow<'a, str>),
+    /// `deregister_agent`, with the name to be removed.
+    Deregister(Cow<'a, str>),
     /// `list_agents`.
     List,
     /// `ping`, `health` and `health_check`.
@@ -54,6 +56,7 @@ pub fn request(bytes: &[u8]) -> Result<Request<'_>, Fault> {
     match action(&members)?.as_ref() {
         "get_agent_endpoint" => lookup(&members),
         "register_agent" => register(&members),
+        "deregister_agent" => deregister(&members),
         "list_agents" => Ok(Request::List),
         "ping" | "health" | "health_check" => Ok(Request::Health),
         other => Err(Fault { code: Code::UnknownAction, text: format!("Unknown action: {}", shown(other)) }),
@@ -81,6 +84,12 @@ fn lookup<'a>(members: &Members<'a>) -> Result<Request<'a>, Fault> {
     text(raw, Field::AgentName, Rule::Name).map(Request::Lookup)
 }
 
+fn deregister<'a>(members: &Members<'a>) -> Result<Request<'a>, Fault> {
+    members.once(Field::AgentId)?;
+    let raw = members.required(Field::AgentId, Rule::Name.text())?;
+    text(raw, Field::AgentId, Rule::Name).map(Request::Deregister)
+}
+
 fn register<'a>(members: &Members<'a>) -> Result<Request<'a>, Fault> {
     members.once(Field::RegistrationData)?;
     let record = match members.given(Field::RegistrationData) {
@@ -98,14 +107,11 @@ fn record<'a>(members: &Members<'a>) -> Result<Record<'a>, Fault> {
     for field in Field::OF_A_REGISTRATION {
         members.once(field)?;
     }
-    let required = |field: Field, need: &str| {
-        let missing = || invalid(format!("Missing '{}': it must be {need}", field.name()));
-        members.given(field).ok_or_else(missing)
-    };
     Ok(Record {
-        agent_id: text(required(Field::AgentId, Rule::Name.text())?, Field::AgentId, Rule::Name)?,
-        host: text(required(Field::Host, Rule::Host.text())?, Field::Host, Rule::Host)?,
-        port: port(required(Field::Port, PORT)?, 1).ok_or_else(|| members.wrong(Field::Port, PORT))?,
+        agent_id: text(members.required(Field::AgentId, Rule::Name.text())?, Field::AgentId, Rule::Name)?,
+        host: text(members.required(Field::Host, Rule::Host.text())?, Field::Host, Rule::Host)?,
+        port: port(members.required(Field::Port, PORT)?, 1)
+            .ok_or_else(|| members.wrong(Field::Port, PORT))?,
         health_check_port: match members.given(Field::HealthCheckPort) {
             None => None,
             Some(raw) => {
@@ -254,6 +260,11 @@ impl<'a> Members<'a> {
     /// The member, where it was given and isn't null.
     fn given(&self, field: Field) -> Option<&'a RawValue> {
         self.raw[field as usize].filter(|raw| raw.get() != "null")
+    }
+
+    /// The member, which the action can't do without.
+    fn required(&self, field: Field, need: &str) -> Result<&'a RawValue, Fault> {
+        self.given(field).ok_or_else(|| invalid(format!("Missing '{}': it must be {need}", field.name())))
     }
 
     /// Refuses a member that came twice.
@@ -416,6 +427,24 @@ mod tests {
             "'agent_name' must be a string of 1 to 255 bytes without control characters, not 7"
         );
         assert!(refused(r#","agent_name":"A","agent_name":"A""#).starts_with("'agent_name' was given twice"));
+    }
+
+    #[test]
+    fn a_deregistration_needs_the_agents_name() {
+        let request = |rest: &str| format!(r#"{{"action":"deregister_agent"{rest}}}"#);
+        let refused = |rest: &str| refused(request(rest).as_bytes());
+        assert_eq!(
+            super::request(request(r#","agent_id":"A","agent_name":7"#).as_bytes()),
+            Ok(Request::Deregister(Cow::Borrowed("A")))
+        );
+        for none in ["", r#","agent_id":null"#, r#","agent_name":"A""#] {
+            assert!(
+                refused(none).starts_with("Missing 'agent_id': it must be a string of 1 to 255 bytes"),
+                "{none}"
+            );
+        }
+        assert!(refused(r#","agent_id":"""#).starts_with("'agent_id' must be a string of 1 to 255 bytes"));
+        assert!(refused(r#","agent_id":"A","agent_id":"A""#).starts_with("'agent_id' was given twice"));
     }
 
     #[test]

@@ -12,6 +12,10 @@ use crate::record::Record;
 
 /// The reply to a registration that was taken.
 pub const SUCCESS: &[u8] = br#"{"status":"success"}"#;
+/// The reply to a deregistration of an agent that was there.
+pub const DEREGISTERED: &[u8] = br#"{"status":"success","deregistered":true}"#;
+/// The reply to a deregistration of an agent that was not.
+pub const NOT_THERE: &[u8] = br#"{"status":"success","deregistered":false}"#;
 /// What a lookup's reply has in front of the record's members.
 const LOOKUP_START: &[u8] = br#"{"status":"success","#;
 

@@ -90,11 +90,14 @@ fn a_new_agent_and_a_changed_endpoint_are_said_and_the_same_again_is_not() {
     register(&agent, "Alpha", 5001);
     agent.ask(r#"{"action":"register_agent","agent_id":"Alpha","host":"::1","port":5001}"#);
     assert_eq!(curl::post(registry.port(), registration("Beta", 1)).body, SUCCESS);
+    agent.ask(r#"{"action":"deregister_agent","agent_id":"Beta"}"#);
+    agent.ask(r#"{"action":"deregister_agent","agent_id":"Beta"}"#);
     let expected = [
         "agent registered: Alpha at 10.0.0.1:5000",
         "agent moved: Alpha from 10.0.0.1:5000 to 10.0.0.1:5001",
         "agent moved: Alpha from 10.0.0.1:5001 to [::1]:5001",
         "agent registered: Beta at 10.0.0.1:1",
+        "agent deregistered: Beta at 10.0.0.1:1",
     ];
     assert_eq!(said_since_ready(&registry.terminate()), expected);
 }

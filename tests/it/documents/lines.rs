@@ -38,6 +38,7 @@ fn a_life_is_logged_as_the_page_shows() {
         assert_eq!(agent.json(request)["status"], "success", "{}", registry.evidence());
         agent.json(json!({"action": "get_agent_endpoint", "agent_name": "Translator"}));
     }
+    agent.json(json!({"action": "deregister_agent", "agent_id": "Translator"}));
     registry.signal(Signal::HUP);
     registry.wait_for_log(|line| line.contains("SIGHUP"));
     let finished = registry.terminate();
