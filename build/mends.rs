@@ -9,7 +9,7 @@ pub(crate) struct Mend {
     pub(crate) after: &'static str,
 }
 
-pub(crate) const MENDS: [Mend; 44] = [
+pub(crate) const MENDS: [Mend; 45] = [
     // A peer's routing id that starts with zero may be one that libzmq gives to another peer later, which it asserts
     // can't be. RFC 23 reserves those for libzmq; such a peer is now given one, as one without an id is.
     Mend {
@@ -224,13 +224,11 @@ pub(crate) const MENDS: [Mend; 44] = [
         file: "router.cpp",
         before: "int zmq::router_t::xsend (msg_t *msg_)\n{\n",
         after: "void zmq::router_t::hold (pipe_t *pipe_)\n{\n    \
-                const uint64_t now = clock_t::rdtsc ();\n    \
-                if (_held_replies++ == 0)\n        _held_since = now;\n    \
+                if (_held_replies++ == 0)\n        _held_since = clock_t::rdtsc ();\n    \
                 int place = _held_pipes;\n    \
                 while (place > 0 && _held[place - 1] != pipe_)\n        --place;\n    \
                 if (place == 0)\n        _held[_held_pipes++] = pipe_;\n    \
-                if (_held_pipes == most_held_pipes || _held_replies == most_held_replies\n        \
-                || now - _held_since > longest_hold)\n        flush_held ();\n}\n\n\
+                if (_held_pipes == most_held_pipes || _held_replies == most_held_replies)\n        flush_held ();\n}\n\n\
                 void zmq::router_t::flush_held ()\n{\n    \
                 while (_held_pipes > 0)\n        _held[--_held_pipes]->flush ();\n    \
                 _held_replies = 0;\n}\n\n\
@@ -241,6 +239,13 @@ pub(crate) const MENDS: [Mend; 44] = [
         before: "                _current_out->flush ();\n",
         after: "                if (options.type == ZMQ_REP)\n                    hold (_current_out);\n                \
                 else\n                    _current_out->flush ();\n",
+    },
+    // Also where no reply is held for long, because the peers that ask have no room for theirs.
+    Mend {
+        file: "router.cpp",
+        before: "        //  We are at the beginning of a message.\n",
+        after: "        if (_held_pipes > 0 && clock_t::rdtsc () - _held_since > longest_hold)\n            flush_held ();\n\n        \
+                //  We are at the beginning of a message.\n",
     },
     Mend {
         file: "router.cpp",

@@ -21,8 +21,9 @@ const HANDSHAKE: i32 = 5_000;
 /// until there is room.
 const WAITING_REQUESTS: i32 = 128;
 /// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that
-/// has 256 requests under way loses none. Twice that, since libzmq hears of what was read by halves of this number.
-const WAITING_REPLIES: i32 = 2 * 256;
+/// has 256 requests under way loses none. Thrice that, since this side hears of what was read by halves of this number, and
+/// not before it has read a hundred requests more (`inbound_poll_rate`): 256 + 383 + 100 may seem to wait.
+const WAITING_REPLIES: i32 = 3 * 256;
 /// From how many bytes on a shared reply is worth sharing with libzmq: below, a copy is cheaper than the bookkeeping.
 const WORTH_SHARING: usize = 1024;
 /// How long replies may take to leave after the stop, in milliseconds.

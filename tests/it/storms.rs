@@ -18,6 +18,7 @@ mod deadlines;
 mod descriptors;
 mod exhaustion;
 mod limits;
+mod lost_replies;
 mod memory;
 
 /// A figure for people to read, also when the test succeeds: nothing is asserted about it.

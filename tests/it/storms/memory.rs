@@ -20,7 +20,7 @@ const NAMES: usize = 100_000;
 /// Of a name, so that a list is longer (6.7 MB) than what the kernel takes for a client that does not read.
 const NAME: usize = 64;
 /// The daemon's own limit for a peer.
-const WAITING_REPLIES: usize = 512;
+const WAITING_REPLIES: usize = 768;
 const PEERS: usize = 16;
 /// Clients of one kind at one port.
 const SLOW: usize = 200;
