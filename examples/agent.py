@@ -8,7 +8,7 @@ import sys
 try:
     import zmq
 except ImportError:
-    sys.exit("agent.py needs pyzmq (pip install pyzmq, in a virtual environment)")
+    sys.exit("agent.py needs pyzmq (apt-get install python3-zmq, or pip install pyzmq, in a virtual environment)")
 
 
 class RegistryError(Exception):

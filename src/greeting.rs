@@ -36,7 +36,7 @@ pub fn lines(
     ];
     if config.bind.is_empty() || !config.bind.iter().all(|address| address.is_loopback()) {
         lines.push(format!(
-            "there is no authentication: whoever reaches port {port} can register and replace agents \
+            "there is no authentication: whoever reaches port {port} can register, replace and remove agents \
              (--bind 127.0.0.1 keeps it to this host)"
         ));
     }

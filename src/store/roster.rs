@@ -205,6 +205,37 @@ mod tests {
         assert_eq!((changed.log.as_str(), changed.gone), ("stays\n", 0));
     }
 
+    /// A name of 14 bytes: 15 in the log when it comes, 16 when it goes.
+    fn named(number: usize) -> String {
+        format!("agent-{number:08}")
+    }
+
+    #[test]
+    fn a_log_is_compacted_when_more_than_64_kib_tell_of_names_that_went() {
+        let mut changed = Changes::default();
+        for number in 0..4097 {
+            assert_eq!(changed.log.len(), 31 * number);
+            changed.came(&named(number));
+            changed.went(&named(number));
+        }
+        assert_eq!((changed.log.as_str(), changed.gone), ("", 0));
+    }
+
+    #[test]
+    fn a_log_of_names_that_came_is_left_alone() {
+        let mut changed = Changes::default();
+        // Backwards, so that it shows when they are put in order.
+        (0..8768).rev().for_each(|number| changed.came(&named(number)));
+        let last = format!("{}\n", named(8767));
+        for number in 10_000..14_110 {
+            changed.went(&named(number));
+            assert!(changed.log.starts_with(&last), "{number}");
+        }
+        assert_eq!(3 * changed.gone, changed.log.len());
+        changed.went(&named(9_999));
+        assert!(changed.log.starts_with(&named(0)));
+    }
+
     #[test]
     fn what_is_left_of_many_changes_is_told_in_order() {
         let mut changed = changes(["b", "-c", "a", "-a", "-d", "d"]);
