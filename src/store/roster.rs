@@ -11,15 +11,15 @@ const END: char = '\n';
 /// What stands before a name that is gone, for the same reason.
 const GONE: char = '\u{1}';
 
-/// So much of a log may be out of date before it is worth to look, in bytes.
+/// A log that is shorter is not worth compacting, in bytes.
 const WORTH_COMPACTING: usize = 64 * 1024;
 
 /// Names that came and went since the last list, in the order in which they did.
 #[derive(Default)]
 pub(super) struct Changes {
     log: String,
-    /// How much of it tells of names that went, in bytes.
-    gone: usize,
+    /// How long it was when it was last compacted, in bytes.
+    compacted: usize,
 }
 
 impl Changes {
@@ -29,30 +29,26 @@ impl Changes {
         self.log.push(END);
     }
 
-    /// A name that was there is gone. Agents that come and go where nobody ever lists them take no more than is there.
+    /// A name that was there is gone. Agents that come and go where nobody ever lists them take no more than is there; and
+    /// what can't be made shorter must have tripled before that is tried again.
     pub(super) fn went(&mut self, name: &str) {
-        let before = self.log.len();
         self.log.push(GONE);
         self.came(name);
-        self.gone += self.log.len() - before;
-        if self.gone > WORTH_COMPACTING && self.gone > self.log.len() / 3 {
+        if self.log.len() > WORTH_COMPACTING + 2 * self.compacted {
             self.compact();
         }
     }
 
     fn compact(&mut self) {
-        let mut compacted = Changes::default();
+        let mut net = Changes::default();
         for (name, is_there) in self.net() {
-            let before = compacted.log.len();
             if !is_there {
-                compacted.log.push(GONE);
+                net.log.push(GONE);
             }
-            compacted.came(name);
-            if !is_there {
-                compacted.gone += compacted.log.len() - before;
-            }
+            net.came(name);
         }
-        *self = compacted;
+        net.compacted = net.log.len();
+        *self = net;
     }
 
     /// The names that have changed in the end, in order, and whether they are there now. A name comes and goes in turns, so
@@ -202,7 +198,7 @@ mod tests {
             assert!(changed.log.len() < 4 * WORTH_COMPACTING, "{number}");
         }
         changed.compact();
-        assert_eq!((changed.log.as_str(), changed.gone), ("stays\n", 0));
+        assert_eq!(changed.log, "stays\n");
     }
 
     /// A name of 14 bytes: 15 in the log when it comes, 16 when it goes.
@@ -211,29 +207,26 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_compacted_when_more_than_64_kib_tell_of_names_that_went() {
-        let mut changed = Changes::default();
-        for number in 0..4097 {
-            assert_eq!(changed.log.len(), 31 * number);
+    fn a_log_of_more_than_64_kib_is_compacted() {
+        let mut changed = changes(["a"]);
+        for number in 0..2115 {
+            assert_eq!(changed.log.len(), 2 + 31 * number);
             changed.came(&named(number));
             changed.went(&named(number));
         }
-        assert_eq!((changed.log.as_str(), changed.gone), ("", 0));
+        assert_eq!(changed.log, "a\n");
     }
 
+    /// Else a crowd that leaves, where nobody lists, would have the whole log sorted for each who does.
     #[test]
-    fn a_log_of_names_that_came_is_left_alone() {
+    fn a_log_that_got_no_shorter_is_left_alone_until_it_has_tripled() {
         let mut changed = Changes::default();
-        // Backwards, so that it shows when they are put in order.
-        (0..8768).rev().for_each(|number| changed.came(&named(number)));
-        let last = format!("{}\n", named(8767));
-        for number in 10_000..14_110 {
-            changed.went(&named(number));
-            assert!(changed.log.starts_with(&last), "{number}");
+        for count in 1..=12_291 {
+            let last = named(20_000 - count);
+            changed.went(&last);
+            let is_in_order = !changed.log.ends_with(&format!("{last}\n"));
+            assert_eq!(is_in_order, [4_097, 12_291].contains(&count), "{count}");
         }
-        assert_eq!(3 * changed.gone, changed.log.len());
-        changed.went(&named(9_999));
-        assert!(changed.log.starts_with(&named(0)));
     }
 
     #[test]
@@ -241,7 +234,7 @@ mod tests {
         let mut changed = changes(["b", "-c", "a", "-a", "-d", "d"]);
         assert_eq!(changed.net(), [("b", true), ("c", false)]);
         changed.compact();
-        assert_eq!((changed.log.as_str(), changed.gone), ("b\n\u{1}c\n", 3));
+        assert_eq!((changed.log.as_str(), changed.compacted), ("b\n\u{1}c\n", 5));
     }
 
     #[test]
