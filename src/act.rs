@@ -11,7 +11,7 @@ use crate::announcer::{Announcer, Reminder};
 use crate::health::Health;
 use crate::quote;
 use crate::record::{MAX_RECORD, Record};
-use crate::store::{Store, StoreError};
+use crate::store::{Removed, Store, StoreError};
 use crate::wire::code::Code;
 use crate::wire::parse::{self, Fault, Request};
 use crate::wire::render::{self, Rendered};
@@ -82,9 +82,10 @@ impl Registry {
     /// An agent that isn't there is a success: a client that lost the reply may ask again.
     fn deregister(&self, name: &str) -> Reply {
         match self.store.remove(name) {
-            Ok(Some(old)) => {
-                let shown = || quote::name(name);
-                self.announcer.info(|| format!("agent deregistered: {} at {}", shown(), endpoint_of(&old)));
+            Ok(Some(Removed { old })) => {
+                let at = |old| format!(" at {}", endpoint_of(old));
+                let place = || old.as_ref().map(at).unwrap_or_default();
+                self.announcer.info(|| format!("agent deregistered: {}{}", quote::name(name), place()));
                 Reply::success(Body::Fixed(render::DEREGISTERED))
             }
             Ok(None) => Reply::success(Body::Fixed(render::NOT_THERE)),
@@ -126,6 +127,7 @@ fn shared(reply: Result<Shared, StoreError>) -> Reply {
 fn failed(error: &StoreError) -> Reply {
     let code = match error {
         StoreError::Full { .. } => Code::Full,
+        StoreError::Unavailable(_) => Code::Unavailable,
     };
     Reply::failure(code, &error.to_string())
 }

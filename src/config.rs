@@ -3,6 +3,7 @@
 
 mod help;
 mod raw;
+mod redis;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,9 +11,10 @@ use std::net::IpAddr;
 
 use log::LevelFilter;
 
-use crate::quote::shown;
+use crate::quote;
 pub use help::HELP;
 use raw::{Given, Raw};
+pub use redis::{Backend, Reads, Redis};
 
 /// What the daemon runs by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub health_port: u16,
     /// The addresses to listen on; none means every address of the host.
     pub bind: Vec<IpAddr>,
+    /// Where records live.
+    pub backend: Backend,
     /// The most bytes of names and records.
     pub max_bytes: u64,
     /// The most connections of the registry port.
@@ -80,7 +84,6 @@ pub fn read(
 fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
     const PORT: &str = "an integer from 0 to 65535 (0: the system picks)";
     const BIND: &str = "an IP address such as 127.0.0.1 or ::1";
-    const BACKEND: &str = "memory";
     const MAX_BYTES: &str = "a number of bytes from 1KiB to 1TiB, such as 1000000, 64KiB, 256MiB or 1GiB";
     const CONNECTIONS: &str = "a number of connections from 1 to 1000000";
     const LOG: &str = "error, warn, info, debug, trace or off";
@@ -88,10 +91,11 @@ fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
     let mut checked = Checked { faults };
     let ports = checked.ports(raw, PORT);
     let (max_connections, max_connections_per_address) = checked.connections(raw, CONNECTIONS);
-    checked.last(&raw.backend, BACKEND, |text| (text == "memory").then_some(()));
+    let backend = checked.backend(raw);
     Config {
         port: ports.0,
         health_port: ports.1,
+        backend,
         bind: checked.each(&raw.bind, BIND, |text| text.parse().ok()),
         max_bytes: checked.last(&raw.max_bytes, MAX_BYTES, bytes).unwrap_or(256 << 20),
         max_connections,
@@ -156,8 +160,15 @@ fn named(given: &[Given], flag: &str) -> String {
 }
 
 fn refused(name: &str, need: &str, was: &str) -> Fault {
-    let not_yet = if was == "redis" { " (redis comes in a later version)" } else { "" };
-    Fault(format!("{name} must be {need}, not \"{}\"{not_yet}", shown(was)))
+    Fault(format!("{name} must be {need}, not \"{}\"", shown(was)))
+}
+
+/// What was given, cut where a URL begins that may hold a password, whatever it was given for.
+fn shown(was: &str) -> String {
+    match was.find("://") {
+        Some(at) => quote::shown(&format!("{}…", &was[..at + 3])),
+        None => quote::shown(was),
+    }
 }
 
 fn port(text: &str) -> Option<u16> {
@@ -240,14 +251,14 @@ mod tests {
     #[test]
     fn every_fault_is_told_with_name_need_and_value() {
         let line =
-            "--port 65536 --bind nowhere --backend redis --max-bytes 5 --log-level loud extra --unknown";
+            "--port 65536 --bind nowhere --backend sqlite --max-bytes 5 --log-level loud extra --unknown";
         let faults = read_line(line, &[("SERVICE_REGISTRY_HEALTH_PORT", "x")]).expect_err("faults");
         let expected = [
             "unknown argument \"extra\"",
             "unknown argument \"--unknown\"",
             "--port must be an integer from 0 to 65535 (0: the system picks), not \"65536\"",
             "SERVICE_REGISTRY_HEALTH_PORT must be an integer from 0 to 65535 (0: the system picks), not \"x\"",
-            "--backend must be memory, not \"redis\" (redis comes in a later version)",
+            "--backend must be memory or redis, not \"sqlite\"",
             "--bind must be an IP address such as 127.0.0.1 or ::1, not \"nowhere\"",
             "--max-bytes must be a number of bytes from 1KiB to 1TiB, such as 1000000, 64KiB, 256MiB or 1GiB, not \"5\"",
             "--log-level must be error, warn, info, debug, trace or off, not \"loud\"",

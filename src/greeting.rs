@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 use log::Level;
 
-use crate::config::Config;
+use crate::config::{Backend, Config, Reads};
 use crate::descriptors;
 use crate::health::VERSION;
 use crate::http;
@@ -26,10 +26,7 @@ pub fn lines(
     let (port, addresses) = place(registry)?;
     let (health_port, _) = place(health)?;
     let mut lines = vec![
-        format!(
-            "service-registry {VERSION}: memory backend, at most {} of records",
-            quote::size(config.max_bytes)
-        ),
+        format!("service-registry {VERSION}: {}", backend(config)),
         format!("registry port {port} (ZMQ and HTTP) on {addresses}"),
         format!("health port {health_port} (HTTP and ZMQ) on {addresses}"),
         format!("try: {}", http::example(&registry_url(registry)?)),
@@ -42,6 +39,26 @@ pub fn lines(
     }
     let lines = lines.into_iter().map(|line| (Level::Info, line));
     Ok(lines.chain(lowered(config.max_connections, connections)).collect())
+}
+
+fn backend(config: &Config) -> String {
+    let most = quote::size(config.max_bytes);
+    let redis = match &config.backend {
+        Backend::Memory => return format!("memory backend, at most {most} of records"),
+        Backend::Redis(redis) => redis,
+    };
+    let reads = match redis.reads {
+        Reads::Mirror => "lookups from a mirror",
+        Reads::Redis => "lookups from Redis each time, a mirror",
+    };
+    let replicas = match redis.min_replicas {
+        0 => String::new(),
+        count => format!(", each write on {count} replicas or more"),
+    };
+    format!(
+        "redis backend at {}, prefix {:?}, {reads} of at most {most} of records{replicas}",
+        redis.url, redis.prefix
+    )
 }
 
 /// What stands for the first address in a command typed on this host.

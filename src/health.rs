@@ -1,25 +1,40 @@
 //! What this process knows of its own health, to be told at any moment: the health object of docs/protocol.md. Stores
 //! write into it, every transport reads it; it never asks a store, never waits for a lock that a request may hold.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
 use crate::counters::Counters;
 use crate::slots::Slots;
+use crate::wire::code::Code;
 use crate::wire::render;
-use crate::wire::reply::{Body, Reply};
+use crate::wire::reply::{Body, Outcome, Reply};
 
 /// The daemon's version, as `--version` and the health object tell it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a store can't do at the moment.
+pub struct Trouble {
+    /// Since when.
+    pub since: Instant,
+    /// Whether lookups are answered all the same.
+    pub ready: bool,
+    /// What a person should know, told of how long it has lasted.
+    pub text: Box<dyn Fn(Duration) -> String + Send>,
+}
+
+/// Where nobody has counted yet.
+const UNKNOWN: usize = usize::MAX;
 
 /// What is known without asking.
 pub struct Health {
     started: Instant,
     backend: &'static str,
     agents: AtomicUsize,
+    trouble: Mutex<Option<Trouble>>,
     connections: Arc<Slots>,
     counters: Arc<Counters>,
 }
@@ -27,7 +42,37 @@ pub struct Health {
 impl Health {
     /// The health of a process that starts now with the backend of this name, where `connections` are the registry port's.
     pub fn new(backend: &'static str, connections: Arc<Slots>, counters: Arc<Counters>) -> Health {
-        Health { started: Instant::now(), backend, agents: AtomicUsize::new(0), connections, counters }
+        let (started, agents, trouble) = (Instant::now(), AtomicUsize::new(0), Mutex::default());
+        Health { started, backend, agents, trouble, connections, counters }
+    }
+
+    /// Notes that nobody knows how many agents there are.
+    pub fn forget_agents(&self) {
+        self.set_agents(UNKNOWN);
+    }
+
+    /// Notes what is wrong with the store, or that nothing is. The lock is held for no longer than that takes.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Whether lookups are answered.
+    pub fn is_ready(&self) -> bool {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.as_ref().is_none_or(|trouble| trouble.ready)
+    }
+
+    /// Status and message, as JSON strings, and whether lookups are answered.
+    fn standing(&self) -> (&'static str, String, bool) {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*trouble {
+            None => ("ok", r#""ServiceRegistry is healthy""#.into(), true),
+            Some(trouble) => {
+                let mut message = Vec::new();
+                render::string(&mut message, &(trouble.text)(trouble.since.elapsed()));
+                ("degraded", String::from_utf8_lossy(&message).into_owned(), trouble.ready)
+            }
+        }
     }
 
     /// Notes how many agents a lookup would find.
@@ -37,19 +82,25 @@ impl Health {
 
     /// The health object as a reply, at `now`.
     pub fn reply(&self, now: OffsetDateTime) -> Reply {
+        let (status, message, ready) = self.standing();
+        let agents = self.agents.load(Ordering::Relaxed);
         let object = format!(
             concat!(
-                r#"{{"status":"ok","message":"ServiceRegistry is healthy","timestamp":"{}","ready":true,"#,
+                r#"{{"status":"{}","message":{},"timestamp":"{}","ready":{},"#,
                 r#""version":"{}","uptime_seconds":{},"backend":"{}","agents":{},"connections":{}}}"#
             ),
+            status,
+            message,
             render::timestamp(now),
+            ready,
             VERSION,
             self.started.elapsed().as_secs(),
             self.backend,
-            self.agents.load(Ordering::Relaxed),
+            if agents == UNKNOWN { "null".into() } else { agents.to_string() },
             self.connections(),
         );
-        Reply::success(Body::Owned(object.into_bytes()))
+        let outcome = if ready { Outcome::Success } else { Outcome::Failure(Code::Unavailable) };
+        Reply { outcome, body: Body::Owned(object.into_bytes()) }
     }
 
     fn connections(&self) -> String {

@@ -11,6 +11,9 @@ use crate::quote::shown;
 use crate::wire::code::Code;
 use crate::wire::reply::{Body, Outcome, Reply};
 
+/// The body of a probe that found all well.
+const OK: &[u8] = br#"{"status":"ok"}"#;
+
 /// Gives the health object.
 pub type Tell = Box<dyn Fn() -> Reply + Send>;
 /// Answers the bytes of one request.
@@ -103,13 +106,22 @@ impl Routes {
         let get = matches!(request.method(), Method::Get | Method::Head);
         match (path.as_str(), &self.api) {
             ("/health", _) if get => (self.health)().into(),
-            ("/livez" | "/readyz", _) if get => Reply::success(Body::Fixed(br#"{"status":"ok"}"#)).into(),
+            ("/readyz", _) if get => self.readiness().into(),
+            ("/livez", _) if get => Reply::success(Body::Fixed(OK)).into(),
             ("/health" | "/livez" | "/readyz", _) => {
                 not_allowed("GET, HEAD", &format!("{path} takes GET and HEAD, not {}", request.method()))
             }
             ("/", Some(act)) if *request.method() == Method::Post => post(request, act),
             ("/", Some(_)) => not_allowed("POST", &self.only_post(request.method())),
             (_, _) => Answer::failure(Code::NotFound, &self.unknown(&path)),
+        }
+    }
+
+    /// What /health says, in a word.
+    fn readiness(&self) -> Reply {
+        match (self.health)().outcome {
+            Outcome::Success => Reply::success(Body::Fixed(OK)),
+            failure => Reply { outcome: failure, body: Body::Fixed(br#"{"status":"unavailable"}"#) },
         }
     }
 

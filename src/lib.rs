@@ -13,7 +13,7 @@
 //! | [`door`], [`http`] | HTTP: the door checks it, tiny_http routes it |
 //! | [`act`] | what a request does, for both |
 //! | [`wire`], [`quote`], [`record`] | bytes to requests, replies to bytes, the rules of a record |
-//! | [`store`], [`health`] | what is kept, and what is known of the process |
+//! | [`store`], [`link`], [`health`] | what is kept, the way to Redis, and what is known of the process |
 
 pub mod announcer;
 pub mod config;
@@ -44,4 +44,5 @@ pub mod record;
 pub mod wire;
 
 pub mod health;
+pub mod link;
 pub mod store;

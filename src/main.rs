@@ -16,7 +16,7 @@ use service_registry::act::{self, Registry};
 use service_registry::admission::{Admission, Limits};
 use service_registry::allocator;
 use service_registry::announcer::Announcer;
-use service_registry::config::{self, Config, HELP, Wish};
+use service_registry::config::{self, Backend, Config, HELP, Reads, Wish};
 use service_registry::counters::Counters;
 use service_registry::descriptors::{self, TooFew};
 use service_registry::door::{self, Door, Inbox};
@@ -28,7 +28,9 @@ use service_registry::journal;
 use service_registry::listen;
 use service_registry::rep::{Asked, Rep};
 use service_registry::stop::{self, Stop, Waker};
+use service_registry::store::Store;
 use service_registry::store::memory::Memory;
+use service_registry::store::redis::{self, Redis, Settings, Way};
 use time::OffsetDateTime;
 
 /// Requests that tiny_http may have before it at the same time: the API's, and the health port's.
@@ -66,8 +68,8 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
     let Opened { mut context, inbox, registry_port, health_port, registry_url, lines, health, counters } =
         open(config)?;
-    let store = Arc::new(Memory::new(config.max_bytes, Arc::clone(&health)));
     let announcer = Announcer::start().map_err(at("starting a thread"))?;
+    let store = store(config, &health, &announcer)?;
     let clock = OffsetDateTime::now_utc;
     let registry = Arc::new(Registry::new(store, Arc::clone(&health), clock, announcer.clone()));
 
@@ -106,6 +108,29 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     announcer.flush();
     log::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The backend; one that isn't there yet is waited for by a thread of its own.
+fn store(
+    config: &Config,
+    health: &Arc<Health>,
+    announcer: &Announcer,
+) -> Result<Arc<dyn Store>, Named<io::Error>> {
+    let Backend::Redis(wanted) = &config.backend else {
+        return Ok(Arc::new(Memory::new(config.max_bytes, Arc::clone(health))));
+    };
+    let settings = Settings {
+        way: Way { url: wanted.url.clone(), password_file: wanted.password_file.clone() },
+        prefix: wanted.prefix.clone(),
+        reads: match wanted.reads {
+            Reads::Mirror => redis::Reads::Mirror,
+            Reads::Redis => redis::Reads::Redis,
+        },
+        min_replicas: wanted.min_replicas,
+        max_bytes: config.max_bytes,
+    };
+    let store = Redis::start(settings, health, announcer.clone()).map_err(at("starting to follow Redis"))?;
+    Ok(Arc::new(store))
 }
 
 /// What is open before our own threads start.
@@ -148,7 +173,8 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let inbox = Inbox::new().map_err(at("opening an eventfd"))?;
     let admission = Admission::new("registry", Some(LIMIT_FLAGS), limits, Arc::clone(&counters));
     let health_admission = Admission::new("health", None, health_limits, Arc::clone(&counters));
-    let health = Arc::new(Health::new("memory", Arc::clone(admission.slots()), Arc::clone(&counters)));
+    let health =
+        Arc::new(Health::new(config.backend.name(), Arc::clone(admission.slots()), Arc::clone(&counters)));
     let port = |number, listeners, admission, lanes| -> Result<Port, AnyError> {
         let gate = Gate::open(listeners, admission, Arc::clone(&counters), inbox.notifier(number))
             .map_err(at("watching a port"))?;

@@ -6,8 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use pico_args::Arguments;
 
-use super::Fault;
-use crate::quote::shown;
+use super::{Fault, shown};
 
 /// A value, and the flag or variable that gave it.
 #[derive(Debug)]
@@ -25,6 +24,11 @@ pub(super) struct Raw {
     pub(super) health_port: Vec<Given>,
     pub(super) bind: Vec<Given>,
     pub(super) backend: Vec<Given>,
+    pub(super) redis_url: Vec<Given>,
+    pub(super) redis_password_file: Vec<Given>,
+    pub(super) redis_prefix: Vec<Given>,
+    pub(super) reads: Vec<Given>,
+    pub(super) min_replicas: Vec<Given>,
     pub(super) max_bytes: Vec<Given>,
     pub(super) max_connections: Vec<Given>,
     pub(super) max_connections_per_address: Vec<Given>,
@@ -47,6 +51,11 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
         health_port: source.one(&["--health-port", "--health-check-port"], "SERVICE_REGISTRY_HEALTH_PORT"),
         bind: source.many(&["--bind"], "SERVICE_REGISTRY_BIND"),
         backend: source.one(&["--backend"], "SERVICE_REGISTRY_BACKEND"),
+        redis_url: source.one(&["--redis-url"], "SERVICE_REGISTRY_REDIS_URL"),
+        redis_password_file: source.one(&["--redis-password-file"], "SERVICE_REGISTRY_REDIS_PASSWORD_FILE"),
+        redis_prefix: source.one_or_nothing("--redis-prefix", "SERVICE_REGISTRY_REDIS_PREFIX"),
+        reads: source.one(&["--reads"], "SERVICE_REGISTRY_READS"),
+        min_replicas: source.one(&["--redis-min-replicas"], "SERVICE_REGISTRY_REDIS_MIN_REPLICAS"),
         max_bytes: source.one(&["--max-bytes"], "SERVICE_REGISTRY_MAX_BYTES"),
         max_connections: source.one(&["--max-connections"], "SERVICE_REGISTRY_MAX_CONNECTIONS"),
         max_connections_per_address: source
@@ -62,12 +71,17 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
 }
 
 /// The flags that take a value.
-const VALUE_FLAGS: [&str; 9] = [
+const VALUE_FLAGS: [&str; 14] = [
     "--port",
     "--health-port",
     "--health-check-port",
     "--bind",
     "--backend",
+    "--redis-url",
+    "--redis-password-file",
+    "--redis-prefix",
+    "--reads",
+    "--redis-min-replicas",
     "--max-bytes",
     "--max-connections",
     "--max-connections-per-address",
@@ -107,6 +121,16 @@ impl<F: Fn(&str) -> Option<OsString>> Source<F> {
             self.faults.push(Fault(times));
         }
         if given.is_empty() { self.variable(variable).into_iter().collect() } else { given }
+    }
+
+    /// As [`Source::one`], but a variable that is set to nothing is a value: a prefix that somebody emptied would stand for
+    /// every key of the database, and must not quietly become the default.
+    fn one_or_nothing(&mut self, flag: &'static str, variable: &'static str) -> Vec<Given> {
+        let given = self.one(&[flag], variable);
+        match (self.variable)(variable) {
+            Some(value) if given.is_empty() => vec![Given { name: variable, value }],
+            _ => given,
+        }
     }
 
     /// A flag that may be repeated; its variable holds a list with commas.

@@ -1,14 +1,13 @@
 //! The in-memory backend: a `HashMap` behind a `RwLock`, bounded in bytes. Guards never leave this file, and the map's
 //! lock is never held while anything is rendered.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::by_name::{ByName, cost};
 use super::roster::{Changes, Roster};
-use super::{Store, StoreError};
+use super::{Removed, Store, StoreError};
 use crate::health::Health;
 use crate::wire::render::Rendered;
 use crate::wire::shared::Shared;
@@ -25,28 +24,6 @@ pub struct Memory {
 
 /// Records, each its own key: it holds its name, and a lookup has one place less to fetch from.
 type Agents = HashMap<ByName, ()>;
-
-struct ByName(Rendered);
-
-impl Borrow<[u8]> for ByName {
-    fn borrow(&self) -> &[u8] {
-        self.0.name()
-    }
-}
-
-impl Hash for ByName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.name().hash(state);
-    }
-}
-
-impl PartialEq for ByName {
-    fn eq(&self, other: &ByName) -> bool {
-        self.0.name() == other.0.name()
-    }
-}
-
-impl Eq for ByName {}
 
 /// What is counted and noted of each change to the map.
 #[derive(Default)]
@@ -78,11 +55,6 @@ impl Memory {
     }
 }
 
-/// What `record` counts for, in bytes.
-fn cost(record: &Rendered) -> u64 {
-    (record.name().len() + record.record_length()) as u64
-}
-
 impl Store for Memory {
     fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError> {
         let new_cost = cost(&record);
@@ -104,14 +76,14 @@ impl Store for Memory {
         Ok(old)
     }
 
-    fn remove(&self, name: &str) -> Result<Option<Rendered>, StoreError> {
+    fn remove(&self, name: &str) -> Result<Option<Removed>, StoreError> {
         let mut agents = self.write();
         let Some((ByName(old), ())) = agents.remove_entry(name.as_bytes()) else { return Ok(None) };
         let mut ledger = self.ledger();
         ledger.bytes -= cost(&old);
         ledger.changes.went(name);
         self.health.set_agents(agents.len());
-        Ok(Some(old))
+        Ok(Some(Removed { old: Some(old) }))
     }
 
     fn get(&self, name: &str) -> Result<Option<Shared>, StoreError> {
@@ -187,7 +159,7 @@ mod tests {
         let memory = store(cost(&rendered("a", "h")));
         memory.put(rendered("a", "h"))?;
         assert!(memory.remove("b")?.is_none());
-        let old = memory.remove("a")?.expect("the record that was there");
+        let old = memory.remove("a")?.and_then(|removed| removed.old).expect("the record that was there");
         assert_eq!(old.reply().to_vec(), rendered("a", "h").reply().to_vec());
         assert!(memory.remove("a")?.is_none() && memory.get("a")?.is_none());
         assert_eq!(&*memory.list()?, br#"{"status":"success","agents":[]}"#);
@@ -199,19 +171,6 @@ mod tests {
     fn list_of<'a>(names: impl Iterator<Item = &'a String>) -> String {
         let names = serde_json::to_string(&names.collect::<Vec<_>>()).expect("JSON");
         format!(r#"{{"status":"success","agents":{names}}}"#)
-    }
-
-    #[test]
-    fn a_record_counts_for_its_name_and_itself() {
-        let record = rendered("name", "h");
-        let lookup = record.reply().len() - r#""status":"success","#.len();
-        assert_eq!(cost(&record), 4 + lookup as u64);
-    }
-
-    #[test]
-    fn a_record_is_the_same_key_as_another_of_its_name() {
-        assert!(ByName(rendered("a", "h")) == ByName(rendered("a", "elsewhere")));
-        assert!(ByName(rendered("a", "h")) != ByName(rendered("b", "h")));
     }
 
     /// More than a hash table's group of slots, so that names meet others whose hashes look alike.
@@ -256,7 +215,8 @@ mod tests {
                 match host {
                     Some(host) => put_into_both(&memory, &mut model, &name, &host),
                     None => {
-                        let removed = memory.remove(&name).expect("an answer").map(|old| old.reply().to_vec());
+                        let removed = memory.remove(&name).expect("an answer");
+                        let removed = removed.and_then(|removed| removed.old).map(|old| old.reply().to_vec());
                         prop_assert_eq!(removed, model.remove(&name).map(|old| old.reply().to_vec()));
                     }
                 }

@@ -1,7 +1,9 @@
 //! Where records live: the [`Store`] that every backend is. A store keeps rendered records by name and knows nothing of
 //! requests, actions or transports; whoever asks it gets shared bytes, never a lock.
 
+mod by_name;
 pub mod memory;
+pub mod redis;
 mod roster;
 
 use std::fmt;
@@ -15,14 +17,21 @@ pub trait Store: Send + Sync {
     /// Writes `record` under its name, in place of the one that was there, which is given back.
     fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError>;
 
-    /// Removes the record of that name, which is given back.
-    fn remove(&self, name: &str) -> Result<Option<Rendered>, StoreError>;
+    /// Removes the record of that name, where there is one.
+    fn remove(&self, name: &str) -> Result<Option<Removed>, StoreError>;
 
     /// The reply bytes kept for `name`.
     fn get(&self, name: &str) -> Result<Option<Shared>, StoreError>;
 
     /// The reply to `list_agents`: exactly the names that [`get`](Store::get) would answer, sorted by bytes.
     fn list(&self) -> Result<Shared, StoreError>;
+}
+
+/// A record that was there, and is gone.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    /// The record, where it is known without asking for it.
+    pub old: Option<Rendered>,
 }
 
 /// Why a store refuses. Callers branch on it: each kind has its own code on the wire.
@@ -33,6 +42,8 @@ pub enum StoreError {
         /// `--max-bytes`.
         limit: u64,
     },
+    /// The store can't be asked now, or doesn't do what it is asked; why. What was to be written may have been written.
+    Unavailable(String),
 }
 
 impl fmt::Display for StoreError {
@@ -42,6 +53,7 @@ impl fmt::Display for StoreError {
                 let limit = size(*limit);
                 write!(formatter, "the registry is full: names and records may take {limit} (--max-bytes)")
             }
+            StoreError::Unavailable(why) => formatter.write_str(why),
         }
     }
 }

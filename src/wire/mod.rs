@@ -2,7 +2,9 @@
 //! becomes bytes. Runs on whichever thread asks; it must never know a store, a clock, a socket or a transport.
 
 pub mod code;
+mod members;
 pub mod parse;
+pub mod registration;
 pub mod render;
 pub mod reply;
 pub mod scan;

@@ -3,14 +3,12 @@
 //! count. Knows nothing of stores and transports, and allocates only for escaped strings and for what gets stored.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::MAX_REQUEST;
 use super::code::Code;
-use super::scan::{self, Flaw, MAX_DEPTH};
+pub use super::members::Fault;
+use super::members::{Field, Members, flawless, invalid, object, string, wrong};
+use super::registration::{record, text};
 use crate::quote::shown;
 use crate::record::{Record, Rule};
 
@@ -29,15 +27,6 @@ pub enum Request<'a> {
     Health,
 }
 
-/// Why a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// For a program.
-    pub code: Code,
-    /// For a person: the field, what it must be, what it was.
-    pub text: String,
-}
-
 /// Reads one request.
 pub fn request(bytes: &[u8]) -> Result<Request<'_>, Fault> {
     if bytes.len() > MAX_REQUEST {
@@ -47,10 +36,7 @@ pub fn request(bytes: &[u8]) -> Result<Request<'_>, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         invalid(format!("the request is not UTF-8: byte {} is wrong", error.valid_up_to()))
     })?;
-    scan::check(text).map_err(|flaw| match flaw {
-        Flaw::Depth => invalid(format!("the request is nested deeper than {MAX_DEPTH} levels")),
-        Flaw::LoneSurrogate => invalid("the request holds a lone surrogate (half of a \\u pair)".into()),
-    })?;
+    flawless(text, "the request")?;
     let members = object(text, "the request")?;
     members.once(Field::Action)?;
     match action(&members)?.as_ref() {
@@ -101,232 +87,6 @@ fn register<'a>(members: &Members<'a>) -> Result<Request<'a>, Fault> {
         Some(raw) => return Err(wrong("registration_data", "an object or null", raw)),
     };
     Ok(Request::Register(Box::new(record)))
-}
-
-fn record<'a>(members: &Members<'a>) -> Result<Record<'a>, Fault> {
-    for field in Field::OF_A_REGISTRATION {
-        members.once(field)?;
-    }
-    Ok(Record {
-        agent_id: text(members.required(Field::AgentId, Rule::Name.text())?, Field::AgentId, Rule::Name)?,
-        host: text(members.required(Field::Host, Rule::Host.text())?, Field::Host, Rule::Host)?,
-        port: port(members.required(Field::Port, PORT)?, 1)
-            .ok_or_else(|| members.wrong(Field::Port, PORT))?,
-        health_check_port: match members.given(Field::HealthCheckPort) {
-            None => None,
-            Some(raw) => {
-                Some(port(raw, 0).ok_or_else(|| members.wrong(Field::HealthCheckPort, HEALTH_CHECK_PORT))?)
-            }
-        },
-        agent_type: match members.given(Field::AgentType) {
-            None => Cow::Borrowed("service"),
-            Some(raw) => text(raw, Field::AgentType, Rule::Type)?,
-        },
-        capabilities: capabilities(members)?,
-        metadata: match members.given(Field::Metadata) {
-            None => Cow::Borrowed("{}"),
-            Some(raw) if raw.get().starts_with('{') => Cow::Owned(scan::compact(raw.get())),
-            Some(raw) => return Err(wrong("metadata", "an object or null", raw)),
-        },
-    })
-}
-
-fn capabilities<'a>(members: &Members<'a>) -> Result<Cow<'a, str>, Fault> {
-    const NEED: &str = "an array of strings or null";
-    let Some(raw) = members.given(Field::Capabilities) else { return Ok(Cow::Borrowed("[]")) };
-    let items: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|_| wrong("capabilities", NEED, raw))?;
-    match items.iter().all(|item| item.get().starts_with('"')) {
-        false => Err(wrong("capabilities", NEED, raw)),
-        true => Ok(Cow::Owned(scan::compact(raw.get()))),
-    }
-}
-
-const PORT: &str = "an integer from 1 to 65535 or a string of its digits";
-const HEALTH_CHECK_PORT: &str = "an integer from 0 to 65535, a string of its digits, or null";
-
-/// A port as JSON integer or string of digits, `least` or more.
-fn port(raw: &RawValue, least: u16) -> Option<u16> {
-    let digits = if raw.get().starts_with('"') { string(raw)? } else { Cow::Borrowed(raw.get()) };
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let port = plain.then(|| digits.parse::<u16>().ok())??;
-    (port >= least).then_some(port)
-}
-
-/// A string that obeys `rule`.
-fn text<'a>(raw: &'a RawValue, field: Field, rule: Rule) -> Result<Cow<'a, str>, Fault> {
-    string(raw).filter(|text| rule.allows(text)).ok_or_else(|| wrong(field.name(), rule.text(), raw))
-}
-
-/// The string that `raw` is, without a copy where it has no escape.
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
-    }
-    Some(Cow::Borrowed(inner))
-}
-
-fn invalid(text: String) -> Fault {
-    Fault { code: Code::InvalidRequest, text }
-}
-
-fn wrong(name: &str, need: &str, was: &RawValue) -> Fault {
-    invalid(format!("'{name}' must be {need}, not {}", shown(was.get())))
-}
-
-/// The members of an object that the contract knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Action,
-    RegistrationData,
-    AgentName,
-    AgentId,
-    Host,
-    Port,
-    HealthCheckPort,
-    AgentType,
-    Capabilities,
-    Metadata,
-}
-
-impl Field {
-    const ALL: [Field; 10] = [
-        Field::Action,
-        Field::RegistrationData,
-        Field::AgentName,
-        Field::AgentId,
-        Field::Host,
-        Field::Port,
-        Field::HealthCheckPort,
-        Field::AgentType,
-        Field::Capabilities,
-        Field::Metadata,
-    ];
-    const OF_A_REGISTRATION: [Field; 7] = [
-        Field::AgentId,
-        Field::Host,
-        Field::Port,
-        Field::HealthCheckPort,
-        Field::AgentType,
-        Field::Capabilities,
-        Field::Metadata,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Field::Action => "action",
-            Field::RegistrationData => "registration_data",
-            Field::AgentName => "agent_name",
-            Field::AgentId => "agent_id",
-            Field::Host => "host",
-            Field::Port => "port",
-            Field::HealthCheckPort => "health_check_port",
-            Field::AgentType => "agent_type",
-            Field::Capabilities => "capabilities",
-            Field::Metadata => "metadata",
-        }
-    }
-}
-
-/// A member's key; `None` is one that the contract doesn't know.
-struct Key(Option<Field>);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a member's name")
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
-                Ok(Key(Field::ALL.into_iter().find(|field| field.name() == name)))
-            }
-        }
-        deserializer.deserialize_identifier(KeyVisitor)
-    }
-}
-
-/// An object's known members as raw text, and which of them came twice.
-#[derive(Default)]
-struct Members<'a> {
-    raw: [Option<&'a RawValue>; Field::ALL.len()],
-    doubled: [bool; Field::ALL.len()],
-    empty: bool,
-}
-
-impl<'a> Members<'a> {
-    /// The member, where it was given and isn't null.
-    fn given(&self, field: Field) -> Option<&'a RawValue> {
-        self.raw[field as usize].filter(|raw| raw.get() != "null")
-    }
-
-    /// The member, which the action can't do without.
-    fn required(&self, field: Field, need: &str) -> Result<&'a RawValue, Fault> {
-        self.given(field).ok_or_else(|| invalid(format!("Missing '{}': it must be {need}", field.name())))
-    }
-
-    /// Refuses a member that came twice.
-    fn once(&self, field: Field) -> Result<(), Fault> {
-        if self.doubled[field as usize] {
-            return Err(invalid(format!("'{}' was given twice; it must be given once", field.name())));
-        }
-        Ok(())
-    }
-
-    fn wrong(&self, field: Field, need: &str) -> Fault {
-        wrong(field.name(), need, self.raw[field as usize].unwrap_or(RawValue::NULL))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
-        struct MembersVisitor;
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a JSON object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Members { empty: true, ..Members::default() };
-                while let Some(Key(field)) = map.next_key()? {
-                    members.empty = false;
-                    let Some(field) = field else {
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    };
-                    members.doubled[field as usize] |= members.raw[field as usize].is_some();
-                    members.raw[field as usize] = Some(map.next_value()?);
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-/// The members of the object that `json` is; `what` names it in a fault.
-fn object<'a>(json: &'a str, what: &str) -> Result<Members<'a>, Fault> {
-    serde_json::from_str(json).map_err(|error| {
-        let kind = match json.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
-            None => return invalid(format!("{what} is empty; it must be one JSON object")),
-            Some(b'[') => "an array",
-            Some(b'"') => "a string",
-            Some(b'-' | b'0'..=b'9') => "a number",
-            Some(b't' | b'f') => "a boolean",
-            Some(b'n') => "null",
-            _ => "",
-        };
-        match serde_json::from_str::<IgnoredAny>(json) {
-            Ok(IgnoredAny) if !kind.is_empty() => {
-                invalid(format!("{what} must be one JSON object, not {kind}: {}", shown(json)))
-            }
-            Ok(IgnoredAny) => invalid(format!("{what} is not JSON: {error}")),
-            // Not `error`, which quotes the whole of a string that is followed by something.
-            Err(error) => invalid(format!("{what} is not JSON: {error}")),
-        }
-    })
 }
 
 #[cfg(test)]
@@ -460,30 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_an_integer_or_its_digits() -> Result<(), Fault> {
-        let raw = |json: &'static str| serde_json::from_str::<&RawValue>(json).expect(json);
-        for (json, expected) in
-            [("1", 1), ("65535", 65535), ("\"1\"", 1), ("\"65535\"", 65535), ("\"\\u0038\"", 8)]
-        {
-            assert_eq!(port(raw(json), 1), Some(expected), "{json}");
-        }
-        for json in [
-            "0", "\"0\"", "65536", "-1", "1.5", "1e3", "\"+80\"", "\"\"", "\" 80\"", "\"80a\"", "true",
-            "[80]", "\"٣\"",
-        ] {
-            assert_eq!(port(raw(json), 1), None, "{json}");
-        }
-        assert_eq!(port(raw("0"), 0), Some(0));
-        assert_eq!(registered(r#","health_check_port":"0""#)?.health_check_port, Some(0));
-        let fault = registered(r#","health_check_port":-1"#).expect_err("a fault");
-        assert!(
-            fault.text.starts_with("'health_check_port' must be an integer from 0 to 65535"),
-            "{fault:?}"
-        );
-        Ok(())
-    }
-
-    #[test]
     fn what_may_be_left_out_is_kept_as_it_came() -> Result<(), Fault> {
         let record = registered(
             r#","agent_type":"t","capabilities":[ "a", "\u0062" ],"metadata":{ "n": 1e400, "s": " " }"#,
@@ -547,6 +283,17 @@ mod tests {
         assert!(refused(b"[1").contains("EOF while parsing a list"), "{}", refused(b"[1"));
         let long = format!("\"{}\" x", "a".repeat(1000));
         assert!(refused(long.as_bytes()).len() < 100, "{}", refused(long.as_bytes()));
+    }
+
+    #[test]
+    fn a_health_check_port_may_be_0() -> Result<(), Fault> {
+        assert_eq!(registered(r#","health_check_port":"0""#)?.health_check_port, Some(0));
+        let fault = registered(r#","health_check_port":-1"#).expect_err("a fault");
+        assert!(
+            fault.text.starts_with("'health_check_port' must be an integer from 0 to 65535"),
+            "{fault:?}"
+        );
+        Ok(())
     }
 
     proptest! {

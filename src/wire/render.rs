@@ -46,9 +46,14 @@ impl Rendered {
         &self.0[start..start + usize::from(length)]
     }
 
+    /// The record's own JSON object without its opening brace.
+    pub fn members(&self) -> &[u8] {
+        &self.0[self.reply_start() + LOOKUP_START.len()..]
+    }
+
     /// The length of the record's own JSON object, in bytes.
     pub fn record_length(&self) -> usize {
-        self.0.len() - self.reply_start() - LOOKUP_START.len() + 1
+        self.members().len() + 1
     }
 
     fn reply_start(&self) -> usize {
@@ -58,6 +63,11 @@ impl Rendered {
 
 /// Renders `record` as registered at `now`.
 pub fn record(record: &Record<'_>, now: OffsetDateTime) -> Rendered {
+    stored(record, &format!("\"{}\"", timestamp(now)))
+}
+
+/// Renders `record` with this as its `last_registered`, a JSON string or null.
+pub fn stored(record: &Record<'_>, last_registered: &str) -> Rendered {
     let name = record.agent_id.as_bytes();
     let mut out = Vec::with_capacity(512 + record.capabilities.len() + record.metadata.len());
     // A name has at most 255 bytes (record::MAX_TEXT).
@@ -83,9 +93,9 @@ pub fn record(record: &Record<'_>, now: OffsetDateTime) -> Rendered {
     out.extend_from_slice(record.capabilities.as_bytes());
     out.extend_from_slice(b",\"metadata\":");
     out.extend_from_slice(record.metadata.as_bytes());
-    out.extend_from_slice(b",\"last_registered\":\"");
-    out.extend_from_slice(timestamp(now).as_bytes());
-    out.extend_from_slice(b"\"}");
+    out.extend_from_slice(b",\"last_registered\":");
+    out.extend_from_slice(last_registered.as_bytes());
+    out.push(b'}');
     Rendered(out.into())
 }
 

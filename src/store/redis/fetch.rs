@@ -1,0 +1,195 @@
+//! Records read from Redis: which keys there are, and what is in those asked for. A value that isn't a record is told to the
+//! log, once, and is nothing. Knows no mirror.
+
+use std::collections::HashSet;
+
+use redis::{Cmd, Value, cmd};
+
+use super::keys::Keys;
+use super::mirror::{Fetched, Millis, NEVER};
+use crate::announcer::Announcer;
+use crate::link::resp::MAX_STRING;
+use crate::link::{Failure, Link};
+use crate::quote::shown;
+use crate::wire::registration;
+
+/// How many keys a step of a scan looks at, and how many records are asked for at once.
+const STEP: usize = 1000;
+/// How many bytes of records are asked for at once, at least one.
+const BYTES: usize = 4 * 1024 * 1024;
+
+/// Reads records over a connection of its own.
+pub(super) struct Reader<'a> {
+    pub(super) link: &'a mut Link,
+    pub(super) keys: &'a Keys,
+    pub(super) strangers: &'a mut Strangers,
+    /// Tells the moment on the mirror's clock.
+    pub(super) now: &'a dyn Fn() -> Millis,
+}
+
+/// Keys whose values were told to be no records.
+pub(super) struct Strangers {
+    told: HashSet<Vec<u8>>,
+    announcer: Announcer,
+}
+
+/// A record that was asked for.
+pub(super) type Answer = (Box<str>, Fetched);
+
+impl Reader<'_> {
+    /// One step of a scan: where the next one begins, 0 at the end, and names.
+    pub(super) fn scan(&mut self, cursor: u64) -> Result<(u64, Vec<Box<str>>), Failure> {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(self.keys.pattern()).arg("COUNT").arg(STEP);
+        let Value::Array(reply) = self.link.ask(&scan)? else { return Err(Failure::Malformed) };
+        let Ok([Value::BulkString(cursor), Value::Array(keys)]) = <[Value; 2]>::try_from(reply) else {
+            return Err(Failure::Malformed);
+        };
+        let cursor = String::from_utf8_lossy(&cursor).parse().map_err(|_| Failure::Malformed)?;
+        let mut names = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Value::BulkString(key) = key else { return Err(Failure::Malformed) };
+            match self.keys.name(&key) {
+                Some(name) => names.push(name.into()),
+                None => self.strangers.tell(&key, "no agent can have this name"),
+            }
+        }
+        Ok((cursor, names))
+    }
+
+    /// What is there for each of these names; `done` gets it piece by piece.
+    pub(super) fn fetch(
+        &mut self,
+        names: Vec<Box<str>>,
+        mut done: impl FnMut(Vec<Answer>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut names = names.into_iter().peekable();
+        while names.peek().is_some() {
+            let step = names.by_ref().take(STEP).collect();
+            self.step(step, &mut done)?;
+        }
+        Ok(())
+    }
+
+    /// The lengths come first: a value of 10 MB is never asked for.
+    fn step(
+        &mut self,
+        names: Vec<Box<str>>,
+        done: &mut impl FnMut(Vec<Answer>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let about = |command: &str, name: &str| cmd(command).arg(self.keys.key(name)).to_owned();
+        let asked = names.iter().flat_map(|name| [about("STRLEN", name), about("PTTL", name)]);
+        let replies = self.link.ask_all(&asked.collect::<Vec<Cmd>>())?;
+        let now = (self.now)();
+        let mut answers = Vec::new();
+        let mut wanted: Vec<(Box<str>, Millis)> = Vec::new();
+        let mut bytes = 0;
+        for (name, about) in names.into_iter().zip(replies.chunks(2)) {
+            match length(&about[0])? {
+                Length::Of(length) if length <= MAX_STRING => {
+                    bytes += length;
+                    wanted.push((name, expiry(&about[1], now)?));
+                }
+                Length::Of(length) => {
+                    self.strangers.tell_name(self.keys, &name, &format!("it is {length} bytes long"));
+                    answers.push((name, Fetched::TooLong));
+                }
+                Length::NoString => {
+                    self.strangers.tell_name(self.keys, &name, "it is not a string");
+                    answers.push((name, Fetched::Nothing));
+                }
+            }
+            if bytes >= BYTES {
+                answers.extend(self.values(std::mem::take(&mut wanted))?);
+                bytes = 0;
+            }
+        }
+        answers.extend(self.values(wanted)?);
+        done(answers)
+    }
+
+    fn values(&mut self, wanted: Vec<(Box<str>, Millis)>) -> Result<Vec<Answer>, Failure> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut get = cmd("MGET");
+        for (name, _) in &wanted {
+            get.arg(self.keys.key(name));
+        }
+        let Value::Array(values) = self.link.ask(&get)? else { return Err(Failure::Malformed) };
+        let answers = wanted.into_iter().zip(values).map(|((name, expires), value)| {
+            let fetched = match value {
+                Value::BulkString(json) => self.record(&name, &json, expires),
+                _ => {
+                    self.strangers.forget(self.keys, &name);
+                    Fetched::Nothing
+                }
+            };
+            (name, fetched)
+        });
+        Ok(answers.collect())
+    }
+
+    fn record(&mut self, name: &str, json: &[u8], expires: Millis) -> Fetched {
+        match registration::stored(name, json) {
+            Ok(record) => {
+                self.strangers.forget(self.keys, name);
+                Fetched::Record(record, expires)
+            }
+            Err(fault) => {
+                self.strangers.tell_name(self.keys, name, &fault.text);
+                Fetched::Nothing
+            }
+        }
+    }
+}
+
+enum Length {
+    Of(usize),
+    NoString,
+}
+
+fn length(reply: &Value) -> Result<Length, Failure> {
+    match reply {
+        Value::Int(length) => Ok(Length::Of(usize::try_from(*length).map_err(|_| Failure::Malformed)?)),
+        Value::ServerError(error) => match Failure::from_server(error) {
+            failure if failure.is_wrong_type() => Ok(Length::NoString),
+            failure => Err(failure),
+        },
+        _ => Err(Failure::Malformed),
+    }
+}
+
+/// PTTL: the milliseconds left, -1 where the key doesn't expire, -2 where there is none.
+fn expiry(reply: &Value, now: Millis) -> Result<Millis, Failure> {
+    match reply {
+        Value::Int(left) => Ok(u64::try_from(*left).map_or(NEVER, |left| now + left)),
+        Value::ServerError(error) => Err(Failure::from_server(error)),
+        _ => Err(Failure::Malformed),
+    }
+}
+
+impl Strangers {
+    pub(super) fn new(announcer: Announcer) -> Strangers {
+        Strangers { told: HashSet::new(), announcer }
+    }
+
+    fn tell_name(&mut self, keys: &Keys, name: &str, why: &str) {
+        self.tell(keys.key(name).as_bytes(), why);
+    }
+
+    fn tell(&mut self, key: &[u8], why: &str) {
+        if self.told.insert(key.to_vec()) {
+            let key = String::from_utf8_lossy(key).into_owned();
+            self.announcer
+                .info(|| format!("the Redis key {} holds no agent, and is passed over: {why}", shown(&key)));
+        }
+    }
+
+    /// What was no record may have become one; should it be none again, that is news.
+    fn forget(&mut self, keys: &Keys, name: &str) {
+        if !self.told.is_empty() {
+            self.told.remove(keys.key(name).as_bytes());
+        }
+    }
+}

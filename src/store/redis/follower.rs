@@ -1,0 +1,332 @@
+//! The thread that keeps the mirror like Redis: it connects, subscribes to changes, reads all records, and from then on
+//! fetches what it is told has changed. Whatever goes wrong ends one round; the next one begins with new connections and the
+//! same mirror. Nothing is repaired in place, and nobody else connects.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::cmd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::Shared;
+use super::fetch::{Reader, Strangers};
+use super::news::Phase;
+use crate::link::sentinel::{Sentinels, Watch};
+use crate::link::subscription::{Subscription, Tracking};
+use crate::link::url::{Place, Secret, Url};
+use crate::link::{Failure, Link};
+
+/// What the follower's own connections may take for an answer.
+const LIMIT: Duration = Duration::from_millis(500);
+/// What a request may wait for Redis.
+const REQUEST_LIMIT: Duration = Duration::from_millis(400);
+/// How often a PING is sent while lookups come…
+const BUSY: Duration = Duration::from_millis(300);
+/// …and while none do.
+const IDLE: Duration = Duration::from_secs(5);
+/// How often replicas are looked for while there are too few.
+const PROBE: Duration = Duration::from_millis(200);
+/// How long it waits before it connects again: at first, and at most; and where sentinels may soon name another master.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT_FOR_SENTINELS: Duration = Duration::from_millis(500);
+
+/// Where Redis is, and how to sign in.
+pub struct Way {
+    /// The server, or the sentinels that know it.
+    pub url: Url,
+    /// Where the password is read from, at each connecting.
+    pub password_file: Option<PathBuf>,
+}
+
+pub(super) struct Follower {
+    pub(super) shared: Arc<Shared>,
+    pub(super) way: Way,
+    pub(super) strangers: Strangers,
+    /// When a PING was last sent.
+    pub(super) pinged: Instant,
+    /// Whether it was told that the server doesn't track keys.
+    pub(super) told_untracked: bool,
+}
+
+/// The connections of one round that are the follower's own.
+struct Round {
+    reader: Link,
+    /// The subscription's socket, to wait on; none where the server doesn't track keys.
+    told: Option<OwnedFd>,
+    /// Tells of another master, where sentinels know who that is.
+    watch: Option<Watch>,
+    /// When replicas were last looked for.
+    probed: Instant,
+}
+
+impl Follower {
+    pub(super) fn follow(mut self) -> ! {
+        let mut wait = FIRST_WAIT;
+        let mut since = None;
+        loop {
+            let failure = match self.round(&mut since) {
+                Ok(never) => match never {},
+                Err(failure) => failure,
+            };
+            wait = if since.is_none() { FIRST_WAIT } else { (wait * 2).min(self.way.longest_wait()) };
+            self.leave(&failure, &mut since);
+            std::thread::sleep(wait.mul_f64(0.75 + 0.5 * jitter()));
+            self.shared.reach.hush();
+        }
+    }
+
+    /// What went wrong is told once, and each further try that fails only to whoever debugs.
+    fn leave(&mut self, failure: &Failure, since: &mut Option<Instant>) {
+        let Shared { reach, mirror, place, .. } = &*self.shared;
+        let known = mirror.is_complete();
+        reach.close(if known { Phase::Out } else { Phase::Connecting }, failure.to_string());
+        if since.is_some() {
+            return log::debug!("{place} is still out of reach: {failure}");
+        }
+        *since = Some(Instant::now());
+        match known {
+            true => log::warn!(
+                "{place} is out of reach: {failure}; lookups are answered from the {} records known, registrations are refused",
+                mirror.agents()
+            ),
+            false => log::warn!("{place} is out of reach: {failure}; until it answers, so is every agent"),
+        }
+    }
+
+    fn round(&mut self, since: &mut Option<Instant>) -> Result<std::convert::Infallible, Failure> {
+        let mut round = self.connect()?;
+        self.load(&mut round)?;
+        self.shared.reach.go_on(Phase::Live)?;
+        self.arrived(since.take());
+        loop {
+            let era = self.shared.mirror.era();
+            self.tend(&mut round)?;
+            self.fetch(&mut round)?;
+            if self.shared.mirror.era() != era
+                || (round.told.is_none() && self.shared.reach.wanted().is_some())
+            {
+                self.load(&mut round)?;
+            }
+            self.wait(&mut round)?;
+        }
+    }
+
+    fn arrived(&self, since: Option<Instant>) {
+        let Shared { mirror, place, .. } = &*self.shared;
+        let agents = mirror.agents();
+        match since {
+            Some(since) => {
+                log::info!("{place} is back after {} s: {agents} records", since.elapsed().as_secs())
+            }
+            None => log::info!("{place}: {agents} records, and following their changes"),
+        }
+    }
+
+    fn connect(&mut self) -> Result<Round, Failure> {
+        let password = self.way.password()?;
+        let (place, watch) = self.way.master()?;
+        let open = |limit| Link::open(&self.way.url, &place, password.as_ref(), limit);
+        let subscription = match Subscription::open(open(LIMIT)?, self.shared.keys.prefix())? {
+            Tracking::On(subscription) => Some(subscription),
+            Tracking::Refused(failure) => {
+                if !self.told_untracked {
+                    log::warn!(
+                        "{} does not tell of changes ({failure}): each lookup asks it",
+                        self.shared.place
+                    );
+                }
+                self.told_untracked = true;
+                None
+            }
+        };
+        let failed = |error: std::io::Error| Failure::Io(error.to_string());
+        let told = subscription.as_ref().map(|subscription| subscription.as_fd().try_clone_to_owned());
+        let told = told.transpose().map_err(failed)?;
+        let mut round = Round { reader: open(LIMIT)?, told, watch, probed: Instant::now() };
+        let replicas = self.shared.count_replicas(&mut round.reader)?;
+        self.shared.reach.open(open(REQUEST_LIMIT)?, subscription);
+        self.shared.refuse_without(replicas);
+        self.ping()?;
+        Ok(round)
+    }
+
+    /// Reads all records. What is told meanwhile is marked, and fetched afterwards.
+    fn load(&mut self, round: &mut Round) -> Result<(), Failure> {
+        let began = Instant::now();
+        self.shared.mirror.begin_era(false);
+        loop {
+            let era = self.shared.mirror.era();
+            let mut cursor = 0;
+            loop {
+                let (next, names) = self.reading(round, |reader| reader.scan(cursor))?;
+                self.fetch_names(round, names, era)?;
+                cursor = next;
+                if cursor == 0 || self.shared.mirror.era() != era {
+                    break;
+                }
+            }
+            if self.shared.mirror.era() == era {
+                break;
+            }
+        }
+        self.shared.mirror.mark_unseen();
+        self.fetch(round)?;
+        self.shared.mirror.complete();
+        if round.told.is_none() {
+            self.shared.reach.hear(began);
+        }
+        Ok(())
+    }
+
+    /// Fetches all that is marked.
+    fn fetch(&mut self, round: &mut Round) -> Result<(), Failure> {
+        loop {
+            let batch = self.shared.mirror.take_marked();
+            let done = batch.names.is_empty();
+            self.fetch_names(round, batch.names, batch.era)?;
+            self.shared.reach.settle(batch.marks);
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fetch_names(&mut self, round: &mut Round, names: Vec<Box<str>>, era: u32) -> Result<(), Failure> {
+        let shared = Arc::clone(&self.shared);
+        for names in names.chunks(1000) {
+            self.reading(round, |reader| {
+                reader.fetch(names.to_vec(), |answers| {
+                    shared.note(era, answers);
+                    Ok(())
+                })
+            })?;
+            self.tend(round)?;
+        }
+        Ok(())
+    }
+
+    fn reading<T>(
+        &mut self,
+        round: &mut Round,
+        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let reach = &self.shared.reach;
+        let mut reader = Reader {
+            link: &mut round.reader,
+            keys: &self.shared.keys,
+            strangers: &mut self.strangers,
+            now: &|| reach.now(),
+        };
+        read(&mut reader)
+    }
+
+    /// Takes in what was told, and sees to it that what is known stays fresh.
+    fn tend(&mut self, round: &mut Round) -> Result<(), Failure> {
+        self.shared.take_in();
+        let reach = &self.shared.reach;
+        if let Some(failure) = reach.take_lost() {
+            return Err(failure);
+        }
+        self.way.heed(&mut round.watch)?;
+        if reach.is_short() && round.probed.elapsed() >= PROBE {
+            let replicas = self.shared.count_replicas(&mut round.reader)?;
+            self.shared.refuse_without(replicas);
+            round.probed = Instant::now();
+        }
+        let now = Instant::now();
+        match reach.waits_since() {
+            Some(sent) if now.saturating_duration_since(sent) >= LIMIT => return Err(Failure::Silent(LIMIT)),
+            _ => {}
+        }
+        if reach.wanted().is_some_and(|wanted| self.pinged < wanted) || now >= self.pinged + self.pause() {
+            self.ping()?;
+        }
+        Ok(())
+    }
+
+    /// How long after one PING the next one is sent, as it looks now.
+    fn pause(&self) -> Duration {
+        if self.shared.reach.is_asked() { BUSY } else { IDLE }
+    }
+
+    fn ping(&mut self) -> Result<(), Failure> {
+        self.shared.reach.forget_asked();
+        self.pinged = Instant::now();
+        self.shared.reach.ping(self.pinged)
+    }
+
+    /// Waits until something is told, somebody rings, or a PING is due or overdue.
+    fn wait(&mut self, round: &mut Round) -> Result<(), Failure> {
+        let reach = &self.shared.reach;
+        let due = self.pinged + self.pause();
+        let overdue = reach.waits_since().map(|sent| sent + LIMIT);
+        let probe = reach.is_short().then(|| round.probed + PROBE);
+        let until = [overdue, probe].into_iter().flatten().fold(due, Instant::min);
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(|_| Failure::Silent(LIMIT))?;
+        let mut waits = vec![PollFd::new(reach.bell(), PollFlags::IN)];
+        waits.extend(round.told.as_ref().map(|told| PollFd::new(told, PollFlags::IN)));
+        waits.extend(round.watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
+        // EINTR looks again, as a time-out does.
+        let _ = poll(&mut waits, Some(&timeout));
+        reach.hush();
+        if round.told.is_none() && Instant::now() >= due {
+            round.reader.ask(&cmd("PING"))?;
+            self.pinged = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+impl Way {
+    /// The server to connect to, and what tells of another one.
+    fn master(&self) -> Result<(Place, Option<Watch>), Failure> {
+        let Place::Sentinel { sentinels, service, user, password } = &self.url.place else {
+            return Ok((self.url.place.clone(), None));
+        };
+        let sentinels =
+            Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref() };
+        sentinels.master(LIMIT).map(|(master, watch)| (Place::Tcp(master), watch))
+    }
+
+    /// Ends the round where the sentinels have another master.
+    fn heed(&self, watch: &mut Option<Watch>) -> Result<(), Failure> {
+        let (Some(watching), Place::Sentinel { service, .. }) = (watch.as_mut(), &self.url.place) else {
+            return Ok(());
+        };
+        match watching.has_told_of(service) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Failure::NoMaster("another server is master now".into())),
+            // The sentinel is gone. A master that is demoted closes our connections itself.
+            Err(_) => {
+                *watch = None;
+                Ok(())
+            }
+        }
+    }
+
+    fn longest_wait(&self) -> Duration {
+        match self.url.place {
+            Place::Sentinel { .. } => LONGEST_WAIT_FOR_SENTINELS,
+            _ => LONGEST_WAIT,
+        }
+    }
+
+    /// Read each time, so that a password may be replaced while the registry runs.
+    fn password(&self) -> Result<Option<Secret>, Failure> {
+        let Some(path) = &self.password_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::PasswordFile(format!("the password file {}: {error}", path.display()))
+        })?;
+        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+    }
+}
+
+/// Between 0 and 1: instances that lost the same Redis don't come back all at once.
+fn jitter() -> f64 {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    f64::from(nanos.subsec_nanos() % 1_000_000) / 1e6
+}

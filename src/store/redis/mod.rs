@@ -1,0 +1,346 @@
+//! The Redis backend: records in a Redis that other instances share, and a mirror of them here. Requests come in, and look
+//! into the mirror or ask Redis by a connection that the follower has opened; they never connect, and never wait for a Redis
+//! that doesn't answer longer than one of them. docs/architecture.md, "Behind Redis", has the invariants by number.
+
+mod fetch;
+mod follower;
+mod keys;
+mod mirror;
+mod news;
+mod reach;
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, Value, cmd};
+
+use super::{Removed, Store, StoreError};
+use crate::announcer::Announcer;
+use crate::health::{Health, Trouble};
+use crate::link::subscription::Told;
+use crate::link::{Failure, Link, accepted};
+use crate::wire::registration;
+use crate::wire::render::Rendered;
+use crate::wire::shared::Shared as Bytes;
+use fetch::Strangers;
+use follower::Follower;
+pub use follower::Way;
+use keys::Keys;
+use mirror::{Fetched, Mirror, Seen};
+use news::Phase;
+use reach::Reach;
+
+/// How long a list waits for what has been told to be fetched.
+const LIST_LIMIT: Duration = Duration::from_millis(400);
+/// How long a write waits for replicas.
+const REPLICA_LIMIT: Duration = Duration::from_millis(100);
+/// How long the follower does, when it looks whether they are back.
+const PROBE_LIMIT: Duration = Duration::from_millis(20);
+
+/// What lookups read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The mirror, at most as old as the link to Redis is slow.
+    Mirror,
+    /// Redis, each time.
+    Redis,
+}
+
+/// What the backend is made with.
+pub struct Settings {
+    /// Where Redis is.
+    pub way: Way,
+    /// What all keys begin with; not empty.
+    pub prefix: String,
+    /// What lookups read.
+    pub reads: Reads,
+    /// How many replicas must have a registration before it is acknowledged.
+    pub min_replicas: u32,
+    /// The most bytes of names and records in the mirror.
+    pub max_bytes: u64,
+}
+
+/// Records in Redis.
+pub struct Redis {
+    shared: Arc<Shared>,
+    reads: Reads,
+    max_bytes: u64,
+}
+
+/// What requests and the follower share.
+struct Shared {
+    keys: Keys,
+    mirror: Arc<Mirror>,
+    reach: Reach,
+    /// Where Redis is, for a person, without anything secret.
+    place: String,
+    /// How many replicas must have what is written.
+    min_replicas: u32,
+}
+
+impl Redis {
+    /// Starts to follow the Redis of `settings`. Returns at once, whether Redis is there or not; `health` tells.
+    pub fn start(settings: Settings, health: &Arc<Health>, announcer: Announcer) -> io::Result<Redis> {
+        let Settings { way, prefix, reads, min_replicas, max_bytes } = settings;
+        let mirror = Arc::new(Mirror::new(max_bytes, Arc::clone(health)));
+        health.forget_agents();
+        let place = way.url.to_string();
+        let reach = Reach::new(telling(place.clone(), reads, Arc::clone(&mirror), Arc::clone(health)))?;
+        let shared = Arc::new(Shared { keys: Keys::new(&prefix), mirror, reach, place, min_replicas });
+        let follower = Follower {
+            shared: Arc::clone(&shared),
+            way,
+            strangers: Strangers::new(announcer),
+            pinged: Instant::now(),
+            told_untracked: false,
+        };
+        thread::Builder::new().name("follower".into()).spawn(move || follower.follow())?;
+        Ok(Redis { shared, reads, max_bytes })
+    }
+
+    /// The record of `name` as Redis has it now.
+    fn ask_for(&self, name: &str) -> Result<Option<Bytes>, Failure> {
+        let mut replies = self.ask(&[cmd("GET").arg(self.shared.keys.key(name)).to_owned()])?;
+        match accepted(replies.pop().unwrap_or_default()) {
+            Ok(Value::BulkString(json)) => Ok(self.read(name, &json)),
+            Ok(Value::Nil) => Ok(None),
+            Ok(_) => Err(Failure::Malformed),
+            Err(failure) if failure.is_wrong_type() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Most often it is what the mirror has, rendered already.
+    fn read(&self, name: &str, json: &[u8]) -> Option<Bytes> {
+        let last = self.shared.mirror.last(name);
+        if let Some(last) = last.filter(|last| json.split_first() == Some((&b'{', last.members()))) {
+            return Some(last.reply());
+        }
+        Some(registration::stored(name, json).ok()?.reply())
+    }
+
+    fn ask(&self, commands: &[Cmd]) -> Result<Vec<Value>, Failure> {
+        self.shared.reach.ask(commands)
+    }
+
+    /// Has Redis do it, and as many replicas as are asked for. Who asks here for that name from then on asks Redis, until it
+    /// is fetched. After an error it may have been done.
+    fn write(&self, name: &str, command: Cmd) -> Result<Value, StoreError> {
+        self.reachable()?;
+        let Shared { reach, mirror, min_replicas, .. } = &*self.shared;
+        if reach.is_short() {
+            return Err(self.refused(&reach.why()));
+        }
+        let mut commands = vec![command];
+        if *min_replicas > 0 {
+            commands.push(wait(*min_replicas, REPLICA_LIMIT));
+        }
+        let mut replies = self.ask(&commands).map_err(|failure| self.unavailable(&failure))?.into_iter();
+        let done = accepted(replies.next().unwrap_or_default());
+        self.shared.take_in();
+        mirror.mark([name]);
+        reach.ring();
+        let done = done.map_err(|failure| {
+            reach.refuse(failure.to_string(), false);
+            self.refused(&failure)
+        })?;
+        if *min_replicas > 0 {
+            let replicas = replicas(replies.next().unwrap_or_default());
+            self.shared.refuse_without(replicas);
+            if replicas < *min_replicas {
+                return Err(self.refused(&format!("{replicas} of {min_replicas} replicas have it")));
+            }
+        } else {
+            reach.accept();
+        }
+        Ok(done)
+    }
+
+    fn refused(&self, why: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Unavailable(format!("{} takes nothing that is written: {why}", self.shared.place))
+    }
+
+    fn reachable(&self) -> Result<(), StoreError> {
+        if self.shared.reach.phase().is_reachable() {
+            return Ok(());
+        }
+        let why = self.shared.reach.why();
+        Err(self.unavailable(&if why.is_empty() { "not connected yet".to_owned() } else { why }))
+    }
+
+    fn unavailable(&self, why: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Unavailable(format!("{} is out of reach: {why}", self.shared.place))
+    }
+
+    fn last_known(&self, name: &str, why: &dyn std::fmt::Display) -> Result<Option<Bytes>, StoreError> {
+        match self.shared.mirror.look(name, self.shared.reach.now()) {
+            Seen::Known(reply) | Seen::Old(reply) | Seen::Marked(reply) => Ok(Some(reply)),
+            Seen::TooLong => Ok(None),
+            Seen::Nothing => Err(self.unavailable(why)),
+        }
+    }
+
+    /// Whether what was told, and is fetched, is all that Redis did before now.
+    fn catch_up(&self) -> bool {
+        let Shared { reach, mirror, .. } = &*self.shared;
+        let now = Instant::now();
+        let end = now + LIST_LIMIT;
+        let told = match self.reads {
+            Reads::Mirror => reach.is_fresh(reach.now()),
+            Reads::Redis => false,
+        };
+        if !told && !reach.wait_to_hear(now, end) {
+            return false;
+        }
+        self.shared.take_in();
+        reach.wait_to_settle(mirror.marks(), end)
+    }
+}
+
+impl Store for Redis {
+    fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError> {
+        let Shared { mirror, keys, .. } = &*self.shared;
+        if self.shared.reach.phase().is_reachable() && !mirror.has_room(&record) {
+            return Err(StoreError::Full { limit: self.max_bytes });
+        }
+        let name = String::from_utf8_lossy(record.name());
+        let old = mirror.last(&name);
+        let json = [b"{", record.members()].concat();
+        self.write(&name, cmd("SET").arg(keys.key(&name)).arg(json).to_owned())?;
+        Ok(old)
+    }
+
+    fn remove(&self, name: &str) -> Result<Option<Removed>, StoreError> {
+        let old = self.shared.mirror.last(name);
+        let removed = self.write(name, cmd("DEL").arg(self.shared.keys.key(name)).to_owned())?;
+        Ok((removed != Value::Int(0)).then_some(Removed { old }))
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let Shared { reach, mirror, .. } = &*self.shared;
+        if self.reads == Reads::Redis {
+            self.reachable()?;
+            return self.ask_for(name).map_err(|failure| self.unavailable(&failure));
+        }
+        if !reach.phase().is_reachable() {
+            return self.last_known(name, &reach.why());
+        }
+        self.shared.take_in();
+        let now = reach.now();
+        let fresh = reach.is_fresh(now);
+        match mirror.look(name, now) {
+            Seen::Known(reply) | Seen::Old(reply) if fresh => Ok(Some(reply)),
+            Seen::TooLong if fresh => Ok(None),
+            _ => self.ask_for(name).or_else(|failure| self.last_known(name, &failure)),
+        }
+    }
+
+    fn list(&self) -> Result<Bytes, StoreError> {
+        let Shared { reach, mirror, .. } = &*self.shared;
+        let phase = reach.phase();
+        let caught_up = phase.is_reachable() && self.catch_up();
+        if !caught_up && (self.reads == Reads::Redis || !mirror.is_complete()) {
+            self.reachable()?;
+            return Err(self.unavailable(&"its records are being read"));
+        }
+        Ok(mirror.list(reach.now()))
+    }
+}
+
+impl Shared {
+    /// Takes in what Redis has told: from then on those names are asked for, until the follower has fetched them.
+    fn take_in(&self) {
+        let any = self.reach.take_in(|told| match told {
+            Told::Keys(keys) => self.mirror.mark(keys.iter().filter_map(|key| self.keys.name(key))),
+            Told::Everything => drop(self.mirror.begin_era(true)),
+            Told::UpTo(_) => {}
+        });
+        if any {
+            self.reach.ring();
+        }
+    }
+
+    /// How many replicas have all that Redis has, as far as is asked for.
+    fn count_replicas(&self, link: &mut Link) -> Result<u32, Failure> {
+        if self.min_replicas == 0 {
+            return Ok(0);
+        }
+        // WAIT is about what its connection did last; a command that reads makes that the present.
+        let replies = link.ask_all(&[cmd("PING"), wait(self.min_replicas, PROBE_LIMIT)])?;
+        Ok(replicas(replies.into_iter().next_back().unwrap_or_default()))
+    }
+
+    /// Refuses writes where too few replicas have what was written.
+    fn refuse_without(&self, replicas: u32) {
+        match replicas < self.min_replicas {
+            true => self.reach.refuse(format!("{replicas} of {} replicas have it", self.min_replicas), true),
+            false if self.min_replicas > 0 => self.reach.accept(),
+            false => {}
+        }
+    }
+
+    /// Notes what was fetched.
+    fn note(&self, era: u32, answers: Vec<(Box<str>, Fetched)>) {
+        let unheld = self.mirror.note(era, answers);
+        if unheld > 0 {
+            log::warn!(
+                "{unheld} records of others do not fit into --max-bytes: each lookup of them asks Redis"
+            );
+        }
+    }
+}
+
+/// Waits until so many replicas have what this connection did last, for `limit` at most; Redis answers how many do.
+fn wait(replicas: u32, limit: Duration) -> Cmd {
+    cmd("WAIT").arg(replicas).arg(limit.as_millis() as u64).to_owned()
+}
+
+fn replicas(reply: Value) -> u32 {
+    match reply {
+        Value::Int(count) => u32::try_from(count).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// What health is told of each phase.
+fn telling(place: String, reads: Reads, mirror: Arc<Mirror>, health: Arc<Health>) -> reach::Tell {
+    Box::new(move |phase, since, why| {
+        let (place, why, mirror) = (place.clone(), why.to_owned(), Arc::clone(&mirror));
+        let trouble = |ready, text: Box<dyn Fn(Duration) -> String + Send>| Trouble { since, ready, text };
+        health.set_trouble(match phase {
+            Phase::Live if why.is_empty() => None,
+            Phase::Live => Some(trouble(
+                true,
+                Box::new(move |_| format!("{place} takes nothing that is written: {why}; lookups go on")),
+            )),
+            Phase::Connecting => Some(trouble(
+                false,
+                Box::new(move |age| format!("{place} out of reach for {} s: {}", age.as_secs(), first(&why))),
+            )),
+            Phase::Loading => Some(trouble(
+                true,
+                Box::new(move |_| format!("the records of {place} are being read; lookups ask it")),
+            )),
+            Phase::Out => {
+                let answered = match reads {
+                    Reads::Mirror => format!("lookups answered from {} records known then", mirror.agents()),
+                    Reads::Redis => {
+                        "lookups are refused, as they are to be answered by Redis alone".to_owned()
+                    }
+                };
+                Some(trouble(
+                    reads == Reads::Mirror,
+                    Box::new(move |age| {
+                        format!("{place} out of reach for {} s: {why}; {answered}", age.as_secs())
+                    }),
+                ))
+            }
+        });
+    })
+}
+
+fn first(why: &str) -> &str {
+    if why.is_empty() { "not connected yet" } else { why }
+}

@@ -1,0 +1,317 @@
+//! Whether Redis can be asked now, and by what: the two connections that requests use, in which phase the follower is, and
+//! what has been heard. The follower gives and takes the connections; a request that finds one dead drops it, and all others
+//! are told so. Knows no records.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, Value};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io;
+
+use super::mirror::Millis;
+use super::news::{News, Phase};
+use crate::link::subscription::{Subscription, Told};
+use crate::link::{Failure, Link};
+
+/// How old what Redis told last may be for the mirror to answer.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Tells health in which phase the follower is, since when Redis can be asked or can't, and why it can't.
+pub(super) type Tell = Box<dyn Fn(Phase, Instant, &str) + Send + Sync>;
+
+/// See the top of the file.
+pub(super) struct Reach {
+    started: Instant,
+    tell: Tell,
+    phase: AtomicU8,
+    /// Changes together with `phase`.
+    news: Mutex<News>,
+    told: Condvar,
+    commands: Mutex<Option<Link>>,
+    subscription: Mutex<Option<Subscription>>,
+    /// When the last answered PING was sent, in milliseconds from the start and 1; 0 while none was.
+    heard: AtomicU64,
+    /// Whether anybody has looked since the follower last sent a PING.
+    asked: AtomicBool,
+    /// Whether too few replicas have what is written: no write is tried then.
+    short: AtomicBool,
+    /// Whether the last write was refused.
+    refusing: AtomicBool,
+    /// Wakes the follower.
+    bell: OwnedFd,
+}
+
+impl Reach {
+    pub(super) fn new(tell: Tell) -> io::Result<Reach> {
+        let started = Instant::now();
+        tell(Phase::Connecting, started, "");
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Reach {
+            started,
+            tell,
+            phase: AtomicU8::new(Phase::Connecting as u8),
+            news: Mutex::new(News::new(started)),
+            told: Condvar::new(),
+            commands: Mutex::default(),
+            subscription: Mutex::default(),
+            heard: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            short: AtomicBool::new(false),
+            refusing: AtomicBool::new(false),
+            bell,
+        })
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.phase.load(Ordering::Acquire)).min(3)]
+    }
+
+    /// The moment on the mirror's clock.
+    pub(super) fn now(&self) -> Millis {
+        self.started.elapsed().as_millis() as Millis
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why Redis can't be asked, or doesn't take what is written.
+    pub(super) fn why(&self) -> String {
+        self.news().why.clone()
+    }
+
+    /// Asks by the connection that requests have. A connection that fails is dropped for all of them.
+    pub(super) fn ask(&self, commands: &[Cmd]) -> Result<Vec<Value>, Failure> {
+        let mut slot = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(link) = slot.as_mut() else { return Err(Failure::Io(self.why())) };
+        let asked = link.ask_all(commands).and_then(|replies| match replies.iter().find_map(fatal) {
+            Some(failure) => Err(failure),
+            None => Ok(replies),
+        });
+        if let Err(failure) = &asked {
+            *slot = None;
+            drop(slot);
+            self.lose(failure.clone());
+        }
+        asked
+    }
+
+    /// Takes in what Redis has told, without waiting for anything. `each` is what to do about it; gives whether there was
+    /// anything.
+    pub(super) fn take_in(&self, mut each: impl FnMut(Told)) -> bool {
+        let mut slot = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(subscription) = slot.as_mut() else { return false };
+        let mut any = false;
+        let taken = subscription.take_in(|told| match told {
+            Told::UpTo(sent) => self.hear(sent),
+            told => {
+                any = true;
+                each(told);
+            }
+        });
+        if let Err(failure) = taken {
+            *slot = None;
+            drop(slot);
+            self.lose(failure);
+        }
+        any
+    }
+
+    /// Sends a PING, where there is a subscription.
+    pub(super) fn ping(&self, now: Instant) -> Result<(), Failure> {
+        let mut slot = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_mut().map_or(Ok(()), |subscription| subscription.ping(now))
+    }
+
+    /// When the oldest PING was sent that hasn't been answered.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        let slot = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().and_then(Subscription::waits_since)
+    }
+
+    /// Notes that all has been told that Redis did until `sent`.
+    pub(super) fn hear(&self, sent: Instant) {
+        let millis = sent.saturating_duration_since(self.started).as_millis() as u64 + 1;
+        self.heard.fetch_max(millis, Ordering::Release);
+        let mut news = self.news();
+        news.heard = news.heard.max(Some(sent));
+        self.told.notify_all();
+    }
+
+    /// Whether what is known is no older than a mirror may be at `now`. Has the follower see to it that it stays so.
+    pub(super) fn is_fresh(&self, now: Millis) -> bool {
+        let heard = self.heard.load(Ordering::Acquire);
+        if !self.asked.load(Ordering::Relaxed) && !self.asked.swap(true, Ordering::AcqRel) {
+            self.ring();
+        }
+        heard > 0 && now <= heard - 1 + FRESH.as_millis() as Millis
+    }
+
+    /// Whether anybody has asked [`is_fresh`](Reach::is_fresh) since that was last forgotten.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    pub(super) fn forget_asked(&self) {
+        self.asked.store(false, Ordering::Release);
+    }
+
+    /// Waits until all is told that Redis did before `moment`; false where that doesn't come by `end`.
+    pub(super) fn wait_to_hear(&self, moment: Instant, end: Instant) -> bool {
+        let mut news = self.news();
+        news.wanted = news.wanted.max(Some(moment));
+        drop(news);
+        self.ring();
+        self.wait(end, |news| news.heard >= Some(moment))
+    }
+
+    /// Waits until all marks up to this one have been fetched; false where that isn't so by `end`.
+    pub(super) fn wait_to_settle(&self, marks: u64, end: Instant) -> bool {
+        self.wait(end, |news| news.settled >= marks)
+    }
+
+    fn wait(&self, end: Instant, holds: impl Fn(&News) -> bool) -> bool {
+        let mut news = self.news();
+        while !holds(&news) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.phase().is_reachable() {
+                return false;
+            }
+            news = self.told.wait_timeout(news, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Notes that all marks up to this one have been fetched.
+    pub(super) fn settle(&self, marks: u64) {
+        self.news().settled = marks;
+        self.told.notify_all();
+    }
+
+    /// Up to when somebody waits to be told, where that hasn't been heard yet.
+    pub(super) fn wanted(&self) -> Option<Instant> {
+        let news = self.news();
+        news.wanted.filter(|_| news.heard < news.wanted)
+    }
+
+    /// Opens it to requests.
+    pub(super) fn open(&self, commands: Link, subscription: Option<Subscription>) {
+        *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription;
+        *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
+        let mut news = self.news();
+        news.lost = None;
+        news.why.clear();
+        self.short.store(false, Ordering::Release);
+        self.refusing.store(false, Ordering::Release);
+        self.enter(&mut news, Phase::Loading);
+    }
+
+    /// Notes that Redis takes nothing that is written, and why; with `short`, that there is no use in trying.
+    pub(super) fn refuse(&self, why: String, short: bool) {
+        let mut news = self.news();
+        if self.phase().is_reachable() && news.why != why {
+            news.why = why;
+            self.enter(&mut news, self.phase());
+        }
+        self.short.store(short, Ordering::Release);
+        self.refusing.store(true, Ordering::Release);
+        drop(news);
+        if short {
+            self.ring();
+        }
+    }
+
+    /// Notes that it takes what is written.
+    pub(super) fn accept(&self) {
+        if !self.refusing.load(Ordering::Acquire) {
+            return;
+        }
+        let mut news = self.news();
+        self.short.store(false, Ordering::Release);
+        self.refusing.store(false, Ordering::Release);
+        if self.phase().is_reachable() {
+            news.why.clear();
+            self.enter(&mut news, self.phase());
+        }
+    }
+
+    /// Whether too few replicas have what is written.
+    pub(super) fn is_short(&self) -> bool {
+        self.short.load(Ordering::Acquire)
+    }
+
+    /// Notes a further phase, unless a connection has been lost meanwhile.
+    pub(super) fn go_on(&self, phase: Phase) -> Result<(), Failure> {
+        let mut news = self.news();
+        match news.lost.take() {
+            Some(failure) => Err(failure),
+            None => {
+                self.enter(&mut news, phase);
+                Ok(())
+            }
+        }
+    }
+
+    fn enter(&self, news: &mut News, phase: Phase) {
+        if self.phase().is_reachable() != phase.is_reachable() {
+            news.since = Instant::now();
+        }
+        self.phase.store(phase as u8, Ordering::Release);
+        (self.tell)(phase, news.since, &news.why);
+    }
+
+    /// What a request found dead since this was last called.
+    pub(super) fn take_lost(&self) -> Option<Failure> {
+        self.news().lost.take()
+    }
+
+    /// A request found a connection dead: from now on none is made to wait for it.
+    fn lose(&self, failure: Failure) {
+        let mut news = self.news();
+        if self.phase().is_reachable() {
+            news.why = failure.to_string();
+            self.enter(&mut news, Phase::Out);
+            news.lost = Some(failure);
+        }
+        drop(news);
+        self.told.notify_all();
+        self.ring();
+    }
+
+    /// Takes both connections away; why.
+    pub(super) fn close(&self, phase: Phase, why: String) {
+        let mut news = self.news();
+        (news.why, news.lost) = (why, None);
+        self.enter(&mut news, phase);
+        drop(news);
+        self.told.notify_all();
+        *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// What wakes the follower.
+    pub(super) fn bell(&self) -> &OwnedFd {
+        &self.bell
+    }
+
+    pub(super) fn ring(&self) {
+        // It is a counter, and full only where nobody has listened for 2^64 rings.
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+    }
+
+    /// Hears the bell, so that it is silent until the next ring.
+    pub(super) fn hush(&self) {
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+    }
+}
+
+/// The failure that a value is which says that the server is of no more use.
+fn fatal(value: &Value) -> Option<Failure> {
+    match value {
+        Value::ServerError(error) => Some(Failure::from_server(error)).filter(Failure::is_fatal),
+        _ => None,
+    }
+}
