@@ -68,7 +68,7 @@ impl Failure {
         match self {
             Failure::TooLong(_) => false,
             Failure::Refused { code, .. } => {
-                matches!(code.as_str(), "LOADING" | "MASTERDOWN" | "NOPERM" | "UNKILLABLE" | "BUSY")
+                matches!(code.as_str(), "LOADING" | "MASTERDOWN" | "BUSY" | "UNKILLABLE")
             }
             _ => true,
         }

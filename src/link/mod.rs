@@ -118,7 +118,7 @@ impl Link {
     fn receive(&mut self, end: Instant) -> Result<Said, Failure> {
         let mut pieces = 0;
         loop {
-            if let Some(said) = self.inbox.next().map_err(|_| Failure::Malformed)? {
+            if let Some(said) = self.inbox.take().map_err(|_| Failure::Malformed)? {
                 return Ok(said);
             }
             // The socket's limit is for one read; an answer in many pieces has no more than that in all.

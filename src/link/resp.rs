@@ -73,7 +73,7 @@ impl Inbox {
     }
 
     /// The next whole value; `None` until more is read.
-    pub fn next(&mut self) -> Result<Option<Said>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Said>, Malformed> {
         if let Some(said) = self.drop_on()? {
             return Ok(said);
         }
@@ -164,7 +164,7 @@ mod tests {
         for mut piece in bytes.chunks(step) {
             while !piece.is_empty() {
                 inbox.fill(&mut piece).expect("a slice reads");
-                while let Some(said) = inbox.next()? {
+                while let Some(said) = inbox.take()? {
                     all.push(said);
                 }
             }
@@ -201,7 +201,7 @@ mod tests {
         let mut inbox = Inbox::default();
         for mut piece in bytes.chunks(4096) {
             inbox.fill(&mut piece).expect("a slice reads");
-            while inbox.next().expect("RESP2").is_some() {}
+            while inbox.take().expect("RESP2").is_some() {}
             assert!(inbox.bytes.capacity() < MAX_STRING / 2, "{} bytes are held", inbox.bytes.capacity());
         }
         let longest =

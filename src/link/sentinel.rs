@@ -96,7 +96,7 @@ impl Watch {
     /// Whether it has told since that `service` has another master. An error where it will tell nothing more.
     pub fn has_told_of(&mut self, service: &str) -> Result<bool, Failure> {
         loop {
-            while let Some(said) = self.link.inbox.next().map_err(|_| Failure::Malformed)? {
+            while let Some(said) = self.link.inbox.take().map_err(|_| Failure::Malformed)? {
                 if is_about(&said, service) {
                     return Ok(true);
                 }

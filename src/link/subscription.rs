@@ -74,7 +74,7 @@ impl Subscription {
     /// Hands on what has come since the last time.
     pub fn take_in(&mut self, mut told: impl FnMut(Told)) -> Result<(), Failure> {
         loop {
-            while let Some(said) = self.link.inbox.next().map_err(|_| Failure::Malformed)? {
+            while let Some(said) = self.link.inbox.take().map_err(|_| Failure::Malformed)? {
                 match said {
                     Said::Value(value) => told(self.meaning(accepted(value)?)?),
                     Said::TooLong(_) => return Err(Failure::Malformed),

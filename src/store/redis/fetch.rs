@@ -14,7 +14,7 @@ use crate::quote::shown;
 use crate::wire::registration;
 
 /// How many keys a step of a scan looks at, and how many records are asked for at once.
-const STEP: usize = 1000;
+pub(super) const STEP: usize = 1000;
 /// How many bytes of records are asked for at once, at least one.
 const BYTES: usize = 4 * 1024 * 1024;
 
@@ -57,26 +57,8 @@ impl Reader<'_> {
         Ok((cursor, names))
     }
 
-    /// What is there for each of these names; `done` gets it piece by piece.
-    pub(super) fn fetch(
-        &mut self,
-        names: Vec<Box<str>>,
-        mut done: impl FnMut(Vec<Answer>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let mut names = names.into_iter().peekable();
-        while names.peek().is_some() {
-            let step = names.by_ref().take(STEP).collect();
-            self.step(step, &mut done)?;
-        }
-        Ok(())
-    }
-
-    /// The lengths come first: a value of 10 MB is never asked for.
-    fn step(
-        &mut self,
-        names: Vec<Box<str>>,
-        done: &mut impl FnMut(Vec<Answer>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    /// What is there for each of these names, a thousand at most. Their lengths come first: a value of 10 MB is never asked for.
+    pub(super) fn fetch(&mut self, names: &[Box<str>]) -> Result<Vec<Answer>, Failure> {
         let about = |command: &str, name: &str| cmd(command).arg(self.keys.key(name)).to_owned();
         let asked = names.iter().flat_map(|name| [about("STRLEN", name), about("PTTL", name)]);
         let replies = self.link.ask_all(&asked.collect::<Vec<Cmd>>())?;
@@ -84,7 +66,7 @@ impl Reader<'_> {
         let mut answers = Vec::new();
         let mut wanted: Vec<(Box<str>, Millis)> = Vec::new();
         let mut bytes = 0;
-        for (name, about) in names.into_iter().zip(replies.chunks(2)) {
+        for (name, about) in names.iter().cloned().zip(replies.chunks(2)) {
             match length(&about[0])? {
                 Length::Of(length) if length <= MAX_STRING => {
                     bytes += length;
@@ -105,7 +87,7 @@ impl Reader<'_> {
             }
         }
         answers.extend(self.values(wanted)?);
-        done(answers)
+        Ok(answers)
     }
 
     fn values(&mut self, wanted: Vec<(Box<str>, Millis)>) -> Result<Vec<Answer>, Failure> {

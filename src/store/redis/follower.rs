@@ -11,7 +11,7 @@ use redis::cmd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Shared;
-use super::fetch::{Reader, Strangers};
+use super::fetch::{Reader, STEP, Strangers};
 use super::news::Phase;
 use crate::link::sentinel::{Sentinels, Watch};
 use crate::link::subscription::{Subscription, Tracking};
@@ -49,6 +49,8 @@ pub(super) struct Follower {
     pub(super) pinged: Instant,
     /// Whether it was told that the server doesn't track keys.
     pub(super) told_untracked: bool,
+    /// Whether it was told that all records have been read.
+    pub(super) greeted: bool,
 }
 
 /// The connections of one round that are the follower's own.
@@ -98,31 +100,34 @@ impl Follower {
 
     fn round(&mut self, since: &mut Option<Instant>) -> Result<std::convert::Infallible, Failure> {
         let mut round = self.connect()?;
-        self.load(&mut round)?;
-        self.shared.reach.go_on(Phase::Live)?;
-        self.arrived(since.take());
         loop {
-            let era = self.shared.mirror.era();
-            self.tend(&mut round)?;
-            self.fetch(&mut round)?;
-            if self.shared.mirror.era() != era
-                || (round.told.is_none() && self.shared.reach.wanted().is_some())
-            {
-                self.load(&mut round)?;
+            let era = self.load(&mut round)?;
+            self.shared.reach.go_on(Phase::Live)?;
+            self.arrived(since.take());
+            while self.shared.mirror.era() == era {
+                self.wait(&mut round)?;
+                self.tend(&mut round)?;
+                self.fetch(&mut round, era)?;
+                if round.told.is_none() && self.shared.reach.wanted().is_some() {
+                    self.shared.mirror.begin_era(false);
+                }
             }
-            self.wait(&mut round)?;
+            // Everything has changed, or nobody tells of changes and a list is wanted.
+            self.shared.reach.go_on(Phase::Loading)?;
         }
     }
 
-    fn arrived(&self, since: Option<Instant>) {
+    fn arrived(&mut self, since: Option<Instant>) {
         let Shared { mirror, place, .. } = &*self.shared;
         let agents = mirror.agents();
         match since {
             Some(since) => {
                 log::info!("{place} is back after {} s: {agents} records", since.elapsed().as_secs())
             }
-            None => log::info!("{place}: {agents} records, and following their changes"),
+            None if !self.greeted => log::info!("{place}: {agents} records"),
+            None => log::debug!("the records of {place} were read again: {agents}"),
         }
+        self.greeted = true;
     }
 
     fn connect(&mut self) -> Result<Round, Failure> {
@@ -147,17 +152,18 @@ impl Follower {
         let told = told.transpose().map_err(failed)?;
         let mut round = Round { reader: open(LIMIT)?, told, watch, probed: Instant::now() };
         let replicas = self.shared.count_replicas(&mut round.reader)?;
+        // Before anybody can ask: what was known until now may have changed without a word.
+        self.shared.mirror.begin_era(false);
         self.shared.reach.open(open(REQUEST_LIMIT)?, subscription);
         self.shared.refuse_without(replicas);
         self.ping()?;
         Ok(round)
     }
 
-    /// Reads all records. What is told meanwhile is marked, and fetched afterwards.
-    fn load(&mut self, round: &mut Round) -> Result<(), Failure> {
-        let began = Instant::now();
-        self.shared.mirror.begin_era(false);
+    /// Reads all records in the present era, which it gives. What is told meanwhile is marked, and fetched afterwards.
+    fn load(&mut self, round: &mut Round) -> Result<u32, Failure> {
         loop {
+            let began = Instant::now();
             let era = self.shared.mirror.era();
             let mut cursor = 0;
             loop {
@@ -168,41 +174,37 @@ impl Follower {
                     break;
                 }
             }
-            if self.shared.mirror.era() == era {
-                break;
+            self.shared.mirror.mark_unseen();
+            if self.fetch(round, era)? {
+                self.shared.mirror.complete();
+                if round.told.is_none() {
+                    self.shared.reach.hear(began);
+                }
+                return Ok(era);
             }
         }
-        self.shared.mirror.mark_unseen();
-        self.fetch(round)?;
-        self.shared.mirror.complete();
-        if round.told.is_none() {
-            self.shared.reach.hear(began);
-        }
-        Ok(())
     }
 
-    /// Fetches all that is marked.
-    fn fetch(&mut self, round: &mut Round) -> Result<(), Failure> {
+    /// Fetches all that is marked. False where another era has begun meanwhile, and there is no use in going on.
+    fn fetch(&mut self, round: &mut Round, era: u32) -> Result<bool, Failure> {
         loop {
             let batch = self.shared.mirror.take_marked();
+            if batch.era != era {
+                return Ok(false);
+            }
             let done = batch.names.is_empty();
             self.fetch_names(round, batch.names, batch.era)?;
             self.shared.reach.settle(batch.marks);
             if done {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
 
     fn fetch_names(&mut self, round: &mut Round, names: Vec<Box<str>>, era: u32) -> Result<(), Failure> {
-        let shared = Arc::clone(&self.shared);
-        for names in names.chunks(1000) {
-            self.reading(round, |reader| {
-                reader.fetch(names.to_vec(), |answers| {
-                    shared.note(era, answers);
-                    Ok(())
-                })
-            })?;
+        for names in names.chunks(STEP) {
+            let answers = self.reading(round, |reader| reader.fetch(names))?;
+            self.shared.note(era, answers);
             self.tend(round)?;
         }
         Ok(())

@@ -157,6 +157,12 @@ impl Mirror {
         entries.era
     }
 
+    /// Whether everything changed in the present era: nothing that was seen before is worth a list.
+    pub(super) fn is_void(&self) -> bool {
+        let entries = self.read();
+        entries.floor == entries.era
+    }
+
     /// The present era.
     pub(super) fn era(&self) -> u32 {
         self.read().era

@@ -28,12 +28,14 @@ use fetch::Strangers;
 use follower::Follower;
 pub use follower::Way;
 use keys::Keys;
-use mirror::{Fetched, Mirror, Seen};
+use mirror::{Fetched, Mirror, NEVER, Seen};
 use news::Phase;
 use reach::Reach;
 
 /// How long a list waits for what has been told to be fetched.
 const LIST_LIMIT: Duration = Duration::from_millis(400);
+/// How many records are noted while lookups wait.
+const NOTED_AT_ONCE: usize = 100;
 /// How long a write waits for replicas.
 const REPLICA_LIMIT: Duration = Duration::from_millis(100);
 /// How long the follower does, when it looks whether they are back.
@@ -95,6 +97,7 @@ impl Redis {
             strangers: Strangers::new(announcer),
             pinged: Instant::now(),
             told_untracked: false,
+            greeted: false,
         };
         thread::Builder::new().name("follower".into()).spawn(move || follower.follow())?;
         Ok(Redis { shared, reads, max_bytes })
@@ -103,22 +106,26 @@ impl Redis {
     /// The record of `name` as Redis has it now.
     fn ask_for(&self, name: &str) -> Result<Option<Bytes>, Failure> {
         let mut replies = self.ask(&[cmd("GET").arg(self.shared.keys.key(name)).to_owned()])?;
-        match accepted(replies.pop().unwrap_or_default()) {
-            Ok(Value::BulkString(json)) => Ok(self.read(name, &json)),
-            Ok(Value::Nil) => Ok(None),
-            Ok(_) => Err(Failure::Malformed),
-            Err(failure) if failure.is_wrong_type() => Ok(None),
-            Err(failure) => Err(failure),
+        let record = match accepted(replies.pop().unwrap_or_default()) {
+            Ok(Value::BulkString(json)) => self.read(name, &json),
+            Ok(Value::Nil) => None,
+            Ok(_) => return Err(Failure::Malformed),
+            Err(failure) if failure.is_wrong_type() => None,
+            Err(failure) => return Err(failure),
+        };
+        if !self.shared.reach.is_tracked() {
+            // Nobody tells of changes, so this is what will be known when Redis is gone.
+            let seen = record.clone().map_or(Fetched::Nothing, |record| Fetched::Record(record, NEVER));
+            self.shared.mirror.note(self.shared.mirror.era(), vec![(name.into(), seen)]);
         }
+        Ok(record.map(|record| record.reply()))
     }
 
     /// Most often it is what the mirror has, rendered already.
-    fn read(&self, name: &str, json: &[u8]) -> Option<Bytes> {
+    fn read(&self, name: &str, json: &[u8]) -> Option<Rendered> {
         let last = self.shared.mirror.last(name);
-        if let Some(last) = last.filter(|last| json.split_first() == Some((&b'{', last.members()))) {
-            return Some(last.reply());
-        }
-        Some(registration::stored(name, json).ok()?.reply())
+        let same = last.filter(|last| json.split_first() == Some((&b'{', last.members())));
+        same.or_else(|| registration::stored(name, json).ok())
     }
 
     fn ask(&self, commands: &[Cmd]) -> Result<Vec<Value>, Failure> {
@@ -231,7 +238,8 @@ impl Store for Redis {
         let now = reach.now();
         let fresh = reach.is_fresh(now);
         match mirror.look(name, now) {
-            Seen::Known(reply) | Seen::Old(reply) if fresh => Ok(Some(reply)),
+            Seen::Known(reply) if fresh => Ok(Some(reply)),
+            Seen::Old(reply) if reach.was_fresh(now) => Ok(Some(reply)),
             Seen::TooLong if fresh => Ok(None),
             _ => self.ask_for(name).or_else(|failure| self.last_known(name, &failure)),
         }
@@ -239,8 +247,11 @@ impl Store for Redis {
 
     fn list(&self) -> Result<Bytes, StoreError> {
         let Shared { reach, mirror, .. } = &*self.shared;
-        let phase = reach.phase();
-        let caught_up = phase.is_reachable() && self.catch_up();
+        let caught_up = match reach.phase() {
+            Phase::Live => self.catch_up(),
+            Phase::Loading if mirror.is_void() => reach.wait_to_live(Instant::now() + LIST_LIMIT),
+            _ => false,
+        };
         if !caught_up && (self.reads == Reads::Redis || !mirror.is_complete()) {
             self.reachable()?;
             return Err(self.unavailable(&"its records are being read"));
@@ -282,8 +293,12 @@ impl Shared {
     }
 
     /// Notes what was fetched.
-    fn note(&self, era: u32, answers: Vec<(Box<str>, Fetched)>) {
-        let unheld = self.mirror.note(era, answers);
+    fn note(&self, era: u32, mut answers: Vec<(Box<str>, Fetched)>) {
+        let mut unheld = 0;
+        while !answers.is_empty() {
+            let some = answers.split_off(answers.len().saturating_sub(NOTED_AT_ONCE));
+            unheld += self.mirror.note(era, some);
+        }
         if unheld > 0 {
             log::warn!(
                 "{unheld} records of others do not fit into --max-bytes: each lookup of them asks Redis"

@@ -34,8 +34,12 @@ pub(super) struct Reach {
     subscription: Mutex<Option<Subscription>>,
     /// When the last answered PING was sent, in milliseconds from the start and 1; 0 while none was.
     heard: AtomicU64,
+    /// The same of the subscription before this one: what was known then is as fresh as that.
+    heard_before: AtomicU64,
     /// Whether anybody has looked since the follower last sent a PING.
     asked: AtomicBool,
+    /// Whether changes are told at all.
+    tracked: AtomicBool,
     /// Whether too few replicas have what is written: no write is tried then.
     short: AtomicBool,
     /// Whether the last write was refused.
@@ -58,7 +62,9 @@ impl Reach {
             commands: Mutex::default(),
             subscription: Mutex::default(),
             heard: AtomicU64::new(0),
+            heard_before: AtomicU64::new(0),
             asked: AtomicBool::new(false),
+            tracked: AtomicBool::new(true),
             short: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             bell,
@@ -143,11 +149,16 @@ impl Reach {
 
     /// Whether what is known is no older than a mirror may be at `now`. Has the follower see to it that it stays so.
     pub(super) fn is_fresh(&self, now: Millis) -> bool {
-        let heard = self.heard.load(Ordering::Acquire);
         if !self.asked.load(Ordering::Relaxed) && !self.asked.swap(true, Ordering::AcqRel) {
             self.ring();
         }
-        heard > 0 && now <= heard - 1 + FRESH.as_millis() as Millis
+        is_fresh(self.heard.load(Ordering::Acquire), now)
+    }
+
+    /// Whether that may still be said of what was known when the last connection was lost. A reload takes less time than that
+    /// most often, and is not noticed.
+    pub(super) fn was_fresh(&self, now: Millis) -> bool {
+        is_fresh(self.heard_before.load(Ordering::Acquire), now)
     }
 
     /// Whether anybody has asked [`is_fresh`](Reach::is_fresh) since that was last forgotten.
@@ -177,12 +188,25 @@ impl Reach {
         let mut news = self.news();
         while !holds(&news) {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || !self.phase().is_reachable() {
+            if left.is_zero() || self.phase() != Phase::Live {
                 return false;
             }
             news = self.told.wait_timeout(news, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Waits until all records have been read; false where they haven't by `end`.
+    pub(super) fn wait_to_live(&self, end: Instant) -> bool {
+        let mut news = self.news();
+        while self.phase() == Phase::Loading {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            news = self.told.wait_timeout(news, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        self.phase() == Phase::Live
     }
 
     /// Notes that all marks up to this one have been fetched.
@@ -199,7 +223,12 @@ impl Reach {
 
     /// Opens it to requests.
     pub(super) fn open(&self, commands: Link, subscription: Option<Subscription>) {
-        *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = subscription;
+        let mut slot = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock by which it is heard: nothing that the last one told counts for this one.
+        self.heard_before.store(self.heard.swap(0, Ordering::AcqRel), Ordering::Release);
+        self.tracked.store(subscription.is_some(), Ordering::Release);
+        *slot = subscription;
+        drop(slot);
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
         let mut news = self.news();
         news.lost = None;
@@ -238,6 +267,11 @@ impl Reach {
         }
     }
 
+    /// Whether changes are told at all, or each lookup has to ask.
+    pub(super) fn is_tracked(&self) -> bool {
+        self.tracked.load(Ordering::Acquire)
+    }
+
     /// Whether too few replicas have what is written.
     pub(super) fn is_short(&self) -> bool {
         self.short.load(Ordering::Acquire)
@@ -261,6 +295,7 @@ impl Reach {
         }
         self.phase.store(phase as u8, Ordering::Release);
         (self.tell)(phase, news.since, &news.why);
+        self.told.notify_all();
     }
 
     /// What a request found dead since this was last called.
@@ -277,7 +312,6 @@ impl Reach {
             news.lost = Some(failure);
         }
         drop(news);
-        self.told.notify_all();
         self.ring();
     }
 
@@ -287,7 +321,6 @@ impl Reach {
         (news.why, news.lost) = (why, None);
         self.enter(&mut news, phase);
         drop(news);
-        self.told.notify_all();
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -306,6 +339,10 @@ impl Reach {
     pub(super) fn hush(&self) {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
     }
+}
+
+fn is_fresh(heard: u64, now: Millis) -> bool {
+    heard > 0 && now < heard + FRESH.as_millis() as Millis
 }
 
 /// The failure that a value is which says that the server is of no more use.
