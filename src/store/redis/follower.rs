@@ -26,6 +26,8 @@ const REQUEST_LIMIT: Duration = Duration::from_millis(400);
 const BUSY: Duration = Duration::from_millis(300);
 /// …and while none do.
 const IDLE: Duration = Duration::from_secs(5);
+/// How long it rests behind a fetch, unless somebody waits.
+const REST: Duration = Duration::from_millis(2);
 /// How often replicas are looked for while there are too few.
 const PROBE: Duration = Duration::from_millis(200);
 /// How long it waits before it connects again: at first, and at most; and where sentinels may soon name another master.
@@ -45,6 +47,8 @@ pub(super) struct Follower {
     pub(super) shared: Arc<Shared>,
     pub(super) way: Way,
     pub(super) strangers: Strangers,
+    /// When something was last fetched.
+    pub(super) fetched: Instant,
     /// When a PING was last sent.
     pub(super) pinged: Instant,
     /// Whether it was told that the server doesn't track keys.
@@ -185,20 +189,18 @@ impl Follower {
         }
     }
 
-    /// Fetches all that is marked. False where another era has begun meanwhile, and there is no use in going on.
+    /// Fetches what is marked by now. False where another era has begun meanwhile, and there is no use in going on.
     fn fetch(&mut self, round: &mut Round, era: u32) -> Result<bool, Failure> {
-        loop {
-            let batch = self.shared.mirror.take_marked();
-            if batch.era != era {
-                return Ok(false);
-            }
-            let done = batch.names.is_empty();
-            self.fetch_names(round, batch.names, batch.era)?;
-            self.shared.reach.settle(batch.marks);
-            if done {
-                return Ok(true);
-            }
+        let batch = self.shared.mirror.take_marked();
+        if batch.era != era {
+            return Ok(false);
         }
+        if !batch.names.is_empty() {
+            self.fetch_names(round, batch.names, batch.era)?;
+            self.fetched = Instant::now();
+        }
+        self.shared.reach.settle(batch.marks);
+        Ok(true)
     }
 
     fn fetch_names(&mut self, round: &mut Round, names: Vec<Box<str>>, era: u32) -> Result<(), Failure> {
@@ -260,20 +262,19 @@ impl Follower {
         self.shared.reach.ping(self.pinged)
     }
 
-    /// Waits until something is told, somebody rings, or a PING is due or overdue.
+    /// Waits until something is told, somebody rings, or a PING is due or overdue. Between two fetches it rests for a moment:
+    /// of what changes often, several changes are fetched at once.
     fn wait(&mut self, round: &mut Round) -> Result<(), Failure> {
         let reach = &self.shared.reach;
+        let [bell, alarm] = reach.bells();
+        sleep(&mut [PollFd::new(alarm, PollFlags::IN)], self.fetched + REST);
         let due = self.pinged + self.pause();
         let overdue = reach.waits_since().map(|sent| sent + LIMIT);
         let probe = reach.is_short().then(|| round.probed + PROBE);
-        let until = [overdue, probe].into_iter().flatten().fold(due, Instant::min);
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| Failure::Silent(LIMIT))?;
-        let mut waits = vec![PollFd::new(reach.bell(), PollFlags::IN)];
+        let mut waits = vec![PollFd::new(bell, PollFlags::IN), PollFd::new(alarm, PollFlags::IN)];
         waits.extend(round.told.as_ref().map(|told| PollFd::new(told, PollFlags::IN)));
         waits.extend(round.watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
-        // EINTR looks again, as a time-out does.
-        let _ = poll(&mut waits, Some(&timeout));
+        sleep(&mut waits, [overdue, probe].into_iter().flatten().fold(due, Instant::min));
         reach.hush();
         if round.told.is_none() && Instant::now() >= due {
             round.reader.ask(&cmd("PING"))?;
@@ -281,6 +282,13 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// Until `end`, or until one of these has something to read.
+fn sleep(waits: &mut [PollFd<'_>], end: Instant) {
+    let left = end.saturating_duration_since(Instant::now());
+    // A signal, or a time that no clock has, is no more than a look too many.
+    let _ = Timespec::try_from(left).map(|left| poll(waits, Some(&left)));
 }
 
 impl Way {

@@ -95,6 +95,7 @@ impl Redis {
             shared: Arc::clone(&shared),
             way,
             strangers: Strangers::new(announcer),
+            fetched: Instant::now(),
             pinged: Instant::now(),
             told_untracked: false,
             greeted: false,

@@ -44,15 +44,17 @@ pub(super) struct Reach {
     short: AtomicBool,
     /// Whether the last write was refused.
     refusing: AtomicBool,
-    /// Wakes the follower.
+    /// Wakes the follower, when it has rested; the alarm wakes it on the spot.
     bell: OwnedFd,
+    alarm: OwnedFd,
 }
 
 impl Reach {
     pub(super) fn new(tell: Tell) -> io::Result<Reach> {
         let started = Instant::now();
         tell(Phase::Connecting, started, "");
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let eventfd = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let (bell, alarm) = (eventfd()?, eventfd()?);
         Ok(Reach {
             started,
             tell,
@@ -68,6 +70,7 @@ impl Reach {
             short: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             bell,
+            alarm,
         })
     }
 
@@ -175,12 +178,13 @@ impl Reach {
         let mut news = self.news();
         news.wanted = news.wanted.max(Some(moment));
         drop(news);
-        self.ring();
+        self.alarm();
         self.wait(end, |news| news.heard >= Some(moment))
     }
 
     /// Waits until all marks up to this one have been fetched; false where that isn't so by `end`.
     pub(super) fn wait_to_settle(&self, marks: u64, end: Instant) -> bool {
+        self.alarm();
         self.wait(end, |news| news.settled >= marks)
     }
 
@@ -312,7 +316,7 @@ impl Reach {
             news.lost = Some(failure);
         }
         drop(news);
-        self.ring();
+        self.alarm();
     }
 
     /// Takes both connections away; why.
@@ -325,20 +329,32 @@ impl Reach {
         *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// What wakes the follower.
-    pub(super) fn bell(&self) -> &OwnedFd {
-        &self.bell
+    /// What wakes the follower, and what does so while it rests.
+    pub(super) fn bells(&self) -> [&OwnedFd; 2] {
+        [&self.bell, &self.alarm]
     }
 
+    /// There is something to do, and nobody waits for it.
     pub(super) fn ring(&self) {
-        // It is a counter, and full only where nobody has listened for 2^64 rings.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        ring(&self.bell);
     }
 
-    /// Hears the bell, so that it is silent until the next ring.
-    pub(super) fn hush(&self) {
-        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+    /// Somebody waits.
+    fn alarm(&self) {
+        ring(&self.alarm);
     }
+
+    /// Silences both until they are rung again.
+    pub(super) fn hush(&self) {
+        for bell in self.bells() {
+            let _ = rustix::io::read(bell, &mut [0; 8]);
+        }
+    }
+}
+
+/// It is a counter, and full only where nobody has listened for 2^64 rings.
+fn ring(bell: &OwnedFd) {
+    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
 }
 
 fn is_fresh(heard: u64, now: Millis) -> bool {
