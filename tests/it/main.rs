@@ -19,6 +19,7 @@ mod clients;
 mod peers;
 mod properties;
 mod protocol;
+mod redis;
 
 // The daemon as a process, and what is written about it.
 mod configuration;
