@@ -2,10 +2,23 @@
 //! the daemon in front of each. What is promised is in docs/protocol.md and docs/high-availability.md; each file here
 //! is a chapter of it.
 
-// Not all of it is used yet.
-#[allow(dead_code)]
+// The harness: servers, a network, and the daemon in front of them.
+mod instance;
+#[allow(dead_code)] // another program has these two as well, and uses more of them
 pub(crate) mod relay;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code)]
 pub(crate) mod server;
+mod witness;
 
+mod behind;
+mod bounds;
+mod connecting;
 mod equipment;
+mod faults;
+mod instances;
+mod layout;
+mod links;
+mod pace;
+mod replicas;
+mod starting;
+mod strangers;

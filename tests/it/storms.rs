@@ -22,7 +22,7 @@ mod lost_replies;
 mod memory;
 
 /// A figure for people to read, also when the test succeeds: nothing is asserted about it.
-fn report(test: &str, figure: impl std::fmt::Display) {
+pub(crate) fn report(test: &str, figure: impl std::fmt::Display) {
     // Not by eprintln, which would be shown for failing tests alone.
     io::stderr().write_all(format!("{test}: {figure}\n").as_bytes()).unwrap();
 }

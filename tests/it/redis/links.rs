@@ -1,0 +1,192 @@
+//! An instance at the end of a long or a silent link: what it may be late by, and what it never is. The relay in between
+//! takes as long for each byte as a network would; the instance that writes has no relay.
+
+use std::time::{Duration, Instant};
+
+use super::instance::{Caller, Instance, before, put};
+use super::relay::Relay;
+use super::server::RedisServer;
+use crate::storms::report;
+
+/// What a busy machine may add to a delay: at the median, and at worst.
+const NOISE: Duration = Duration::from_millis(30);
+const HICCUP: Duration = Duration::from_secs(1);
+
+/// Both kinds of readers at the end of a link with this delay, and a writer without one.
+struct Distance {
+    delay: Duration,
+    _server: RedisServer,
+    _relay: Relay,
+    near: Instance,
+    mirror: Instance,
+    strict: Instance,
+}
+
+impl Distance {
+    fn of(delay: Duration) -> Distance {
+        let server = RedisServer::start();
+        let relay = Relay::with_delay(server.address(), delay);
+        let near = Instance::of(&server);
+        let mirror = Instance::live(before(&relay.url()));
+        let strict = Instance::live(before(&relay.url()).args(["--reads", "redis"]));
+        Distance { delay, _server: server, _relay: relay, near, mirror, strict }
+    }
+
+    /// Who asks Redis is never late, however long that takes.
+    fn assert_never_stale(&self, tries: u16) {
+        let (writer, reader) = (self.near.caller(), self.strict.caller());
+        for port in 1..=tries {
+            let name = format!("Agent{}", port % 5);
+            writer.register(&name, port);
+            assert_eq!(
+                reader.port_of(&name),
+                Ok(port),
+                "stale at {:?}\n{}",
+                self.delay,
+                self.strict.evidence()
+            );
+        }
+    }
+
+    /// Who follows is late by the link: whatever is asked after that is answered as it is.
+    fn assert_late_by_the_link(&self, tries: u16) {
+        let (writer, reader) = (self.near.caller(), self.mirror.caller());
+        for name in 0..5 {
+            writer.register(&format!("Agent{name}"), 1);
+        }
+        let mut lags: Vec<Duration> =
+            (2..tries + 2).map(|port| lag(&writer, &reader, &format!("Agent{}", port % 5), port)).collect();
+        lags.sort_unstable();
+        let (median, most) = (lags[lags.len() / 2], lags[lags.len() - 1]);
+        report(
+            "the mirror at the end of a link",
+            format_args!("{:?}: late by {median:.1?}, at most {most:.1?}", self.delay),
+        );
+        assert!(median <= self.delay + NOISE, "{:?}: {lags:?}\n{}", self.delay, self.mirror.evidence());
+        assert!(most <= self.delay + HICCUP, "{:?}: {lags:?}\n{}", self.delay, self.mirror.evidence());
+    }
+
+    fn assert_new_names_are_found_at_once(&self, tries: u16) {
+        let writer = self.near.caller();
+        let readers = [self.mirror.caller(), self.strict.caller()];
+        for port in 1..=tries {
+            let name = format!("New{port}");
+            writer.register(&name, port);
+            for reader in &readers {
+                assert_eq!(reader.port_of(&name), Ok(port), "missed at {:?}", self.delay);
+            }
+            assert_eq!(writer.deregister(&name), Ok(true));
+            assert_eq!(readers[1].port_of(&name), Err("not_found".to_owned()), "{:?}", self.delay);
+        }
+    }
+}
+
+/// How long after its acknowledgement a change was still not answered to who asked then.
+fn lag(writer: &Caller, reader: &Caller, name: &str, port: u16) -> Duration {
+    writer.register(name, port);
+    let acknowledged = Instant::now();
+    let mut last_stale = Duration::ZERO;
+    loop {
+        let asked = acknowledged.elapsed();
+        if reader.port_of(name) == Ok(port) {
+            return last_stale;
+        }
+        last_stale = asked;
+        assert!(asked < Duration::from_secs(20), "{name} never changed");
+    }
+}
+
+#[test]
+fn half_a_millisecond_away() {
+    let distance = Distance::of(Duration::from_micros(500));
+    distance.assert_never_stale(2000);
+    distance.assert_late_by_the_link(200);
+    distance.assert_new_names_are_found_at_once(100);
+}
+
+#[test]
+fn five_milliseconds_away() {
+    let distance = Distance::of(Duration::from_millis(5));
+    distance.assert_never_stale(300);
+    distance.assert_late_by_the_link(50);
+    distance.assert_new_names_are_found_at_once(30);
+}
+
+#[test]
+fn fifty_milliseconds_away() {
+    let distance = Distance::of(Duration::from_millis(50));
+    distance.assert_never_stale(20);
+    distance.assert_late_by_the_link(15);
+    distance.assert_new_names_are_found_at_once(5);
+}
+
+/// Lists are held to the same.
+#[test]
+fn a_list_of_who_asks_redis_is_never_stale() {
+    let distance = Distance::of(Duration::from_millis(5));
+    let (writer, strict) = (distance.near.caller(), distance.strict.caller());
+    for n in 0..30 {
+        let name = format!("Agent{n:02}");
+        writer.register(&name, 5000);
+        let listed = strict.list().unwrap();
+        assert_eq!(listed.last(), Some(&name), "{}", distance.strict.evidence());
+        assert_eq!(listed.len(), n + 1);
+    }
+    for n in (0..30).rev() {
+        assert_eq!(writer.deregister(&format!("Agent{n:02}")), Ok(true));
+        assert_eq!(strict.list().unwrap().len(), n, "{}", distance.strict.evidence());
+    }
+}
+
+/// Nothing arrives, and nothing ends: only time tells.
+#[test]
+fn behind_a_silent_link_nothing_older_than_a_second_is_told_without_a_word() {
+    const PROMISE: Duration = Duration::from_secs(1);
+    let server = RedisServer::start();
+    put(&server, "Alpha", 1);
+    let (near, relay) = (Instance::of(&server), Relay::to(server.address()));
+    let far = Instance::live(before(&relay.url()));
+    let (writer, reader) = (near.caller(), far.caller());
+    for round in 0..2 {
+        let port = 100 + round;
+        let old = reader.port_of("Alpha");
+        relay.stall_all();
+        let silent = Instant::now();
+        writer.register("Alpha", port);
+        let mut stale_and_admitted = 0;
+        while silent.elapsed() < 2 * PROMISE {
+            let asked = silent.elapsed();
+            let got = reader.port_of("Alpha");
+            let health = far.health();
+            assert_eq!(got, old, "nothing new can have come\n{}", far.evidence());
+            if asked > PROMISE {
+                health.assert_degraded_and_ready(&far);
+                stale_and_admitted += 1;
+            }
+        }
+        assert!(stale_and_admitted > 0, "{}", far.evidence());
+        assert_eq!(reader.try_register("Beta", 5000), Err("unavailable".to_owned()));
+        relay.flow();
+        far.wait_until_well();
+        assert_eq!(reader.port_of("Alpha"), Ok(port), "{}", far.evidence());
+    }
+}
+
+/// While nobody asks, nobody needs to know; who then asks is not told what is old.
+#[test]
+fn who_asks_after_a_long_silence_is_not_told_what_is_old() {
+    let server = RedisServer::start();
+    put(&server, "Alpha", 1);
+    let (near, relay) = (Instance::of(&server), Relay::to(server.address()));
+    let far = Instance::live(before(&relay.url()));
+    relay.stall_all();
+    near.caller().register("Alpha", 2);
+    std::thread::sleep(Duration::from_millis(1500));
+    let got = far.caller().port_of("Alpha");
+    let health = far.health();
+    assert_eq!(got, Ok(1));
+    health.assert_degraded_and_ready(&far);
+    relay.flow();
+    far.wait_until_well();
+    assert_eq!(far.caller().port_of("Alpha"), Ok(2));
+}
