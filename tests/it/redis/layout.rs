@@ -65,7 +65,7 @@ fn records_of_the_first_system_are_passed_on() {
     let server = RedisServer::start();
     let theirs = concat!(
         r#"{"host": "localhost", "port": 5000, "health_check_port": null, "agent_type": "service", "#,
-        r#""capabilities": ["one", "two \u00e9"], "metadata": {"version": "1.0.0", "k\u00e9y": [1.50, {}]}, "#,
+        r#""capabilities": ["one", "two"], "metadata": {"version": "1.0.0", "k\u00e9y": [1.50, {}]}, "#,
         r#""last_registered": "2025-07-03T12:34:56.789012"}"#
     );
     server.set(key("Theirs"), theirs);
@@ -73,7 +73,7 @@ fn records_of_the_first_system_are_passed_on() {
     server.set(key("Later"), theirs);
     let due = concat!(
         r#"{"status":"success","host":"localhost","port":5000,"health_check_port":null,"agent_type":"service","#,
-        r#""capabilities":["one","two é"],"metadata":{"version":"1.0.0","k\u00e9y":[1.50,{}]},"#,
+        r#""capabilities":["one","two"],"metadata":{"version":"1.0.0","k\u00e9y":[1.50,{}]},"#,
         r#""last_registered":"2025-07-03T12:34:56.789012"}"#
     );
     for instance in instances {
@@ -124,7 +124,7 @@ fn a_host_and_a_port_suffice() {
             let reply = caller.lookup(name);
             success(&reply)
                 .unwrap_or_else(|code| panic!("{code}: {name} is {value}\n{}", instance.evidence()));
-            let start = format!(r#"{HEAD}{due},"last_registered":""#);
+            let start = format!(r#"{HEAD}{due},"last_registered":null}}"#);
             assert!(reply.starts_with(start.as_bytes()), "{name}: wanted {start}, got {}", shown(&reply));
         }
         let mut names: Vec<&str> = READ.iter().map(|(name, ..)| *name).collect();

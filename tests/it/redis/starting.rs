@@ -76,7 +76,7 @@ fn a_redis_that_loads_is_joined_when_it_has_loaded() {
     put_many(&server, "Agent", 50);
     server.command(&["SAVE"]);
     server.kill();
-    server.start_loading("key-load-delay 500000\nloading-process-events-interval-bytes 64\n");
+    server.start_loading("key-load-delay 60000\nloading-process-events-interval-bytes 1024\n");
     let instance = Instance::serving(before(&server.url()));
     let loading = instance.wait_for_health("it says why", |h| h.message().to_lowercase().contains("loading"));
     loading.assert_unready(&instance);
