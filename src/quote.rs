@@ -31,6 +31,20 @@ pub fn size(bytes: u64) -> String {
     exact.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
 }
 
+/// So many of something, as a person writes it: `1 record`, `1,204 records`.
+pub fn count(number: usize, what: &str) -> String {
+    let digits = number.to_string();
+    let mut written = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            written.push(',');
+        }
+        written.push(digit);
+    }
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{written} {what}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +67,20 @@ mod tests {
             [(1 << 28, "256 MiB"), (1 << 40, "1 TiB"), (1536, "1536 bytes"), (2048, "2 KiB")]
         {
             assert_eq!(size(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn a_count_is_written_as_people_write_it() {
+        for (number, expected) in [
+            (0, "0 records"),
+            (1, "1 record"),
+            (999, "999 records"),
+            (1204, "1,204 records"),
+            (100_000, "100,000 records"),
+            (1_234_567, "1,234,567 records"),
+        ] {
+            assert_eq!(count(number, "record"), expected);
         }
     }
 

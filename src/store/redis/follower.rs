@@ -17,6 +17,7 @@ use crate::link::sentinel::{Sentinels, Watch};
 use crate::link::subscription::{Subscription, Tracking};
 use crate::link::url::{Place, Secret, Url};
 use crate::link::{Failure, Link};
+use crate::quote::count;
 
 /// What the follower's own connections may take for an answer.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -95,8 +96,8 @@ impl Follower {
         *since = Some(Instant::now());
         match known {
             true => log::warn!(
-                "{place} is out of reach: {failure}; lookups are answered from the {} records known, registrations are refused",
-                mirror.agents()
+                "{place} is out of reach: {failure}; lookups are answered from the {} known, registrations are refused",
+                count(mirror.agents(), "record")
             ),
             false => log::warn!("{place} is out of reach: {failure}; until it answers, so is every agent"),
         }
@@ -123,13 +124,13 @@ impl Follower {
 
     fn arrived(&mut self, since: Option<Instant>) {
         let Shared { mirror, place, .. } = &*self.shared;
-        let agents = mirror.agents();
+        let records = count(mirror.agents(), "record");
         match since {
             Some(since) => {
-                log::info!("{place} is back after {} s: {agents} records", since.elapsed().as_secs())
+                log::info!("{place} is back after {} s: {records}", since.elapsed().as_secs())
             }
-            None if !self.greeted => log::info!("{place}: {agents} records"),
-            None => log::debug!("the records of {place} were read again: {agents}"),
+            None if !self.greeted => log::info!("{place}: {records}"),
+            None => log::debug!("{place} was read again: {records}"),
         }
         self.greeted = true;
     }

@@ -170,7 +170,10 @@ impl Mirror {
 
     /// Notes that all records have been read.
     pub(super) fn complete(&self) {
-        self.write().complete = true;
+        let mut entries = self.write();
+        entries.complete = true;
+        // Where there is none, nothing was noted.
+        self.health.set_agents(entries.agents.len() + entries.unheld.len());
     }
 
     /// Whether all records have ever been read.

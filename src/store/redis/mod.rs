@@ -21,6 +21,7 @@ use crate::announcer::Announcer;
 use crate::health::{Health, Trouble};
 use crate::link::subscription::Told;
 use crate::link::{Failure, Link, accepted};
+use crate::quote::count;
 use crate::wire::registration;
 use crate::wire::render::Rendered;
 use crate::wire::shared::Shared as Bytes;
@@ -341,7 +342,9 @@ fn telling(place: String, reads: Reads, mirror: Arc<Mirror>, health: Arc<Health>
             )),
             Phase::Out => {
                 let answered = match reads {
-                    Reads::Mirror => format!("lookups answered from {} records known then", mirror.agents()),
+                    Reads::Mirror => {
+                        format!("lookups answered from {} known then", count(mirror.agents(), "record"))
+                    }
                     Reads::Redis => {
                         "lookups are refused, as they are to be answered by Redis alone".to_owned()
                     }

@@ -35,7 +35,7 @@ impl Scene {
     fn assert_out_of_reach(&self, words: &[&str]) {
         let Scene { instance, names, .. } = self;
         let outage = Outage::parse(&instance.wait_until_degraded(), &self.url);
-        assert_eq!(outage.records, "1,204", "{outage:?}\n{}", instance.evidence());
+        assert_eq!(outage.records, "1,204 records", "{outage:?}\n{}", instance.evidence());
         instance.wait_for(|| {
             let outage = Outage::parse(&instance.health().message(), &self.url);
             let reason = outage.reason.to_lowercase();

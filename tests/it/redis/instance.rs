@@ -217,7 +217,7 @@ impl Outage {
             let rest = message.strip_prefix(url)?.strip_prefix(" out of reach for ")?;
             let (seconds, rest) = rest.split_once(" s: ")?;
             let (reason, rest) = rest.rsplit_once("; lookups answered from ")?;
-            let records = rest.strip_suffix(" records known then")?.to_owned();
+            let records = rest.strip_suffix(" known then")?.to_owned();
             Some(Outage { seconds: seconds.parse().ok()?, reason: reason.to_owned(), records })
         };
         parts().unwrap_or_else(|| panic!("not the words for {url} out of reach: {message:?}"))
