@@ -3,9 +3,13 @@
 //!
 //! Stricter than the libraries that read such URLs. What they pass over, a misspelt option for one, is a fault here.
 
+mod wrong;
+
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
+
+pub use wrong::Wrong;
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -82,50 +86,6 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// What is wrong with a URL, and what is allowed. It holds no part of the URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wrong(&'static str);
-
-impl Wrong {
-    const SCHEME: Wrong = Wrong(
-        "it must begin with redis://, rediss://, redis+unix://, redis+sentinel:// or rediss+sentinel://",
-    );
-    const NO_TLS: Wrong = Wrong("this build has no TLS (cargo feature tls)");
-    const BLANK: Wrong =
-        Wrong("it must not hold spaces or control characters (in a password, a space is %20)");
-    const RESERVED: Wrong = Wrong("in a user or a password, write # as %23, / as %2F, ? as %3F and @ as %40");
-    const PERCENT: Wrong = Wrong("a % must be followed by two hexadecimal digits (a % itself is %25)");
-    const NOT_UTF_8: Wrong = Wrong("what its %XX stand for must be UTF-8");
-    const EMPTY: Wrong = Wrong("it has an empty user or password; leave it out instead");
-    const HOST: Wrong = Wrong(
-        "it must name a host by letters, digits, dots and hyphens (ASCII), or by an IPv6 address in brackets, \
-         [::1]:6379",
-    );
-    const PORT: Wrong = Wrong("a port in it must be a number from 1 to 65535");
-    const DB: Wrong = Wrong("its database must be a number from 0 to 65535");
-    const PATH: Wrong = Wrong(
-        "a Unix socket needs an absolute path of at most 107 bytes, redis+unix:///run/redis.sock (user and password \
-         are ?user= and &pass=)",
-    );
-    const SERVICE: Wrong = Wrong(
-        "Sentinel needs the name of a service by letters, digits, dots, hyphens and underscores, \
-         redis+sentinel://host/name",
-    );
-    const NO_OPTIONS: Wrong = Wrong("redis:// and rediss:// take no options (what follows a ?)");
-    const UNIX_OPTIONS: Wrong = Wrong("its options can be db, user and pass, each at most once");
-    const SENTINEL_OPTIONS: Wrong =
-        Wrong("its options can be sentinel_username and sentinel_password, each at most once");
-    const SENTINEL_USER: Wrong = Wrong("sentinel_username needs sentinel_password");
-}
-
-impl Display for Wrong {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Wrong {}
-
 impl Url {
     /// Checks `text` and takes it apart.
     pub fn parse(text: &str) -> Result<Url, Wrong> {
@@ -133,20 +93,19 @@ impl Url {
             return Err(Wrong::BLANK);
         }
         let (scheme, rest) = text.split_once("://").ok_or(Wrong::SCHEME)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let (read, tls): (fn(&str) -> Result<Url, Wrong>, bool) = match scheme.as_str() {
-            "redis" | "valkey" => (tcp, false),
-            "rediss" | "valkeys" => (tcp, true),
-            "redis+unix" | "valkey+unix" | "unix" => (unix, false),
-            "redis+sentinel" | "valkey+sentinel" => (sentinel, false),
-            "rediss+sentinel" | "valkeys+sentinel" => (sentinel, true),
-            _ => return Err(Wrong::SCHEME),
-        };
         // What follows a # never reaches a server: it is a password that was cut, if anything.
         if rest.contains('#') {
             return Err(Wrong::RESERVED);
         }
-        let url = Url { tls, ..read(rest)? };
+        let scheme = scheme.to_ascii_lowercase();
+        let tls = scheme.starts_with("rediss") || scheme.starts_with("valkeys");
+        let url = match scheme.as_str() {
+            "redis" | "valkey" | "rediss" | "valkeys" => tcp(rest)?,
+            "redis+unix" | "valkey+unix" | "unix" => unix(rest)?,
+            "redis+sentinel" | "valkey+sentinel" | "rediss+sentinel" | "valkeys+sentinel" => sentinel(rest)?,
+            _ => return Err(Wrong::SCHEME),
+        };
+        let url = Url { tls, ..url };
         if tls && !cfg!(feature = "tls") { Err(Wrong::NO_TLS) } else { Ok(url) }
     }
 }
@@ -159,6 +118,10 @@ fn tcp(rest: &str) -> Result<Url, Wrong> {
 
 fn unix(rest: &str) -> Result<Url, Wrong> {
     let (path, query) = split(rest, '?');
+    // Options that lost their ? would be a part of the path, and shown.
+    if path.contains(['&', '=']) {
+        return Err(Wrong::UNIX_OPTIONS);
+    }
     let path = decoded(path)?;
     let fits = path.len() > 1 && path.len() <= MAX_PATH && path.starts_with('/') && !path.ends_with('/');
     if !fits || path.chars().any(char::is_control) {
@@ -302,7 +265,7 @@ fn decoded(text: &str) -> Result<String, Wrong> {
 
 /// As much of a path as can't be mistaken for anything else stays as it is.
 fn encoded(path: &Path) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/.-_~@:+,=".contains(byte);
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/.-_~@:+,".contains(byte);
     let encode = |byte: &u8| if plain(byte) { char::from(*byte).into() } else { format!("%{byte:02X}") };
     path.as_os_str().as_encoded_bytes().iter().map(encode).collect()
 }
@@ -342,6 +305,8 @@ impl Display for Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -362,7 +327,7 @@ mod tests {
             ("redis://[::1]/2", "redis://[::1]:6379/2"),
             ("redis://:p@[2001:DB8:0::1]:7", "redis://[2001:db8::1]:7/0"),
             ("unix:///run/redis.sock", "redis+unix:///run/redis.sock"),
-            ("redis+unix:///r/a%3Fb%20c?db=1&user=u&pass=p", "redis+unix:///r/a%3Fb%20c?db=1"),
+            ("redis+unix:///r/a%3Fb%20%3D?db=1&user=u&pass=p", "redis+unix:///r/a%3Fb%20%3D?db=1"),
             (
                 "redis+sentinel://u:p@h1,[::1]:5,h2:1/my-master_1.a?sentinel_username=u&sentinel_password=p",
                 "redis+sentinel://h1:26379,[::1]:5,h2:1/my-master_1.a/0",
@@ -469,6 +434,7 @@ mod tests {
             ("unix:///s?db=1&db=1", Wrong::UNIX_OPTIONS),
             ("unix:///s?db", Wrong::UNIX_OPTIONS),
             ("unix:///s?db=1&", Wrong::UNIX_OPTIONS),
+            ("unix:///s&pass=p", Wrong::UNIX_OPTIONS),
             ("redis+sentinel://h/m?db=1", Wrong::SENTINEL_OPTIONS),
             ("redis+sentinel://h/m?sentinel_username=u", Wrong::SENTINEL_USER),
         ] {
@@ -491,5 +457,93 @@ mod tests {
     #[test]
     fn a_secret_says_that_it_is_one() {
         assert_eq!(format!("{:?}", Some(Secret::new("hunter2"))), "Some((secret))");
+    }
+
+    /// Whatever a URL of these may become, nobody could mistake a secret of these characters for another part of it.
+    const SECRET: &str = "[QWXZ!$*~é]{6,12}";
+
+    fn percent_encoded(text: &str) -> String {
+        text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    }
+
+    /// Every form of a URL, with passwords wherever there can be one.
+    fn with_secrets(one: &str, other: &str) -> [String; 8] {
+        [
+            format!("redis://:{one}@h"),
+            format!("redis://user:{one}@[::1]:7000/1"),
+            format!("valkey://u:{one}@h:1/"),
+            format!("unix:///run/s?pass={one}"),
+            format!("redis+unix:///run/s?user={other}&db=2&pass={one}"),
+            format!("redis+sentinel://:{one}@h1,h2/m?sentinel_password={other}"),
+            format!("redis+sentinel://h:1/m/1?sentinel_username={other}&sentinel_password={one}"),
+            format!("rediss://u:{one}@h/0"),
+        ]
+    }
+
+    /// All that is ever printed of `text`.
+    fn printed(text: &str) -> String {
+        match Url::parse(text) {
+            Ok(url) => format!("{url} {url:?} {url:#?} {:?}", url.password),
+            Err(wrong) => format!("{wrong} {wrong:?}"),
+        }
+    }
+
+    /// Whether four characters of `secret`, in a row, are in `printed`.
+    fn is_betrayed(secret: &str, printed: &str) -> bool {
+        let characters: Vec<char> = secret.chars().collect();
+        characters.windows(4).any(|window| printed.contains(&window.iter().collect::<String>()))
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_url_or_is_told_what_it_lacks(
+            text in prop_oneof![
+                any::<String>(),
+                "(redis|valkey|rediss|unix|redis\\+unix|redis\\+sentinel)://[a-c0-9é:@/?#%&=.,\\[\\]]{0,24}",
+                "unix:///([a-z/.~+?&=@: ]|%[2-7][0-9A-F]|%C3%A9){1,24}(\\?db=[0-9]{1,3})?",
+                "redis(\\+sentinel)?://([a-c]:[a-c]@)?[a-c]{1,3}(:[0-9]{1,3})?(,[a-c])?(/[a-c0-9]{1,2}){0,2}",
+            ]
+        ) {
+            if let Ok(url) = Url::parse(&text) {
+                let shown = url.to_string();
+                prop_assert!(shown.bytes().all(|byte| byte.is_ascii_graphic()), "{shown:?}");
+                let again = Url::parse(&shown);
+                prop_assert!(again.is_ok(), "{shown} of {text}: {again:?}");
+                let again = again.expect("a URL");
+                prop_assert_eq!((again.db, again.tls, again.user, again.password), (url.db, url.tls, None, None));
+                match (again.place, url.place) {
+                    (Place::Sentinel { sentinels, service, user: None, password: None }, Place::Sentinel { sentinels: other, service: name, .. }) => {
+                        prop_assert_eq!((sentinels, service), (other, name));
+                    }
+                    (again, place) => prop_assert_eq!(again, place),
+                }
+            }
+        }
+
+        #[test]
+        fn no_secret_is_ever_shown(
+            one in SECRET,
+            other in SECRET,
+            encoded in any::<(bool, bool)>(),
+            place in any::<prop::sample::Index>(),
+            change in prop_oneof![Just("".to_owned()), "[a-z0-9:/?#@%&=,.+ \\[\\]\\n]"],
+        ) {
+            let written = |secret: &str, encoded| if encoded { percent_encoded(secret) } else { secret.to_owned() };
+            let urls = with_secrets(&written(&one, encoded.0), &written(&other, encoded.1));
+            for text in urls {
+                let sound = Url::parse(&text);
+                prop_assert!(sound.is_ok() || sound == Err(Wrong::NO_TLS), "{text}: {sound:?}");
+                let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+                let at = ends[place.index(ends.len())];
+                let (before, behind) = text.split_at(at);
+                let left_out: String = behind.chars().skip(1).collect();
+                for changed in [&text, &format!("{before}{change}{behind}"), &format!("{before}{change}{left_out}"), before] {
+                    let printed = printed(changed);
+                    for secret in [&one, &other, &percent_encoded(&one), &percent_encoded(&other)] {
+                        prop_assert!(!is_betrayed(secret, &printed), "{changed}: {printed}");
+                    }
+                }
+            }
+        }
     }
 }
