@@ -53,7 +53,8 @@ fn backend(config: &Config) -> String {
     };
     let replicas = match redis.min_replicas {
         0 => String::new(),
-        count => format!(", each write on {count} replicas or more"),
+        1 => ", each write on at least 1 replica".into(),
+        count => format!(", each write on at least {count} replicas"),
     };
     format!(
         "redis backend at {}, prefix {:?}, {reads} of at most {most} of records{replicas}",
@@ -87,4 +88,35 @@ fn lowered(wanted: usize, allowed: usize) -> Option<(Level, String)> {
          (LimitNOFILE= of the unit, ulimit -Hn)"
     );
     Some((Level::Warn, line))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use crate::config::{self, Wish};
+
+    use super::*;
+
+    fn told(line: &str) -> String {
+        match config::read(line.split_whitespace().map(OsString::from).collect(), |_| None) {
+            Ok(Wish::Run(config)) => backend(&config),
+            other => panic!("{line} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_start_says_where_records_live_and_no_password() {
+        assert_eq!(told("--max-bytes=1MiB"), "memory backend, at most 1 MiB of records");
+        assert_eq!(
+            told("--backend redis --redis-url redis://user:hunter2@[::1]/2"),
+            "redis backend at redis://[::1]:6379/2, prefix \"service_registry:\", lookups from a mirror of at most \
+             256 MiB of records"
+        );
+        assert_eq!(
+            told("--backend redis --reads redis --redis-prefix \"\u{202e} --redis-min-replicas 1"),
+            "redis backend at redis://localhost:6379/0, prefix \"\\\"\\u{202e}\", lookups from Redis each time, a \
+             mirror of at most 256 MiB of records, each write on at least 1 replica"
+        );
+    }
 }
