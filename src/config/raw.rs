@@ -63,11 +63,28 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
         log: source.one(&["--log-level"], "SERVICE_REGISTRY_LOG"),
         faults: Vec::new(),
     };
-    let stray = source.arguments.finish().into_iter().map(|argument| {
-        Fault(format!("unknown argument \"{}\"; see --help", shown(&argument.to_string_lossy())))
-    });
-    raw.faults = source.faults.into_iter().chain(stray).collect();
+    raw.faults = source.faults.into_iter().chain(unknown(source.arguments.finish())).collect();
     raw
+}
+
+/// A fault for each argument that nobody asked for. What is given to a flag with "pass" in its name isn't shown: there is no
+/// such flag, but somebody believed that there was.
+fn unknown(arguments: Vec<OsString>) -> Vec<Fault> {
+    let mut secret_follows = false;
+    let mut fault = |argument: OsString| {
+        let text = argument.to_string_lossy();
+        let (flag, value) = text.split_once('=').map_or((&*text, None), |(flag, value)| (flag, Some(value)));
+        let is_flag = text.starts_with('-');
+        let takes_secret = is_flag && flag.to_ascii_lowercase().contains("pass");
+        let what = match value {
+            _ if secret_follows && !is_flag => "…".to_owned(),
+            Some(_) if takes_secret => shown(flag) + "=…",
+            _ => shown(&text),
+        };
+        secret_follows = takes_secret && value.is_none();
+        Fault(format!("unknown argument \"{what}\"; see --help"))
+    };
+    arguments.into_iter().map(&mut fault).collect()
 }
 
 /// The flags that take a value.

@@ -291,10 +291,15 @@ mod tests {
             "--backend redis://:hunter2@h",
             "--redis-prefix redis://:hunter2@h --port=redis://:hunter2@h",
             "--redis-password-file hunter2",
+            "--redis-password hunter2",
+            "--redis-password=hunter2 --requirePASS hunter2 --pass=x=hunter2",
         ] {
             let faults = read(line, &[]).expect_err(line);
             assert!(!faults.iter().any(|fault| fault.contains("hunter2")), "{faults:?}");
         }
+        let faults = read("--redis-password -V= --pass=x stray", &[]).expect_err("faults");
+        let expected = ["--redis-password", "-V=", "--pass=…", "stray"];
+        assert_eq!(faults, expected.map(|shown| format!("unknown argument \"{shown}\"; see --help")));
         let fault = read("--backend redis --redis-url redis://:p/q@h", &[]).expect_err("a fault");
         let expected = "--redis-url must be a URL such as redis://localhost:6379/0: in a user or a password, write # \
                         as %23, / as %2F, ? as %3F and @ as %40; it is not shown, as it may hold a password";
