@@ -12,15 +12,29 @@ Options, each with its environment variable and default (a flag wins over a vari
                        (--health-check-port is the same flag)
   --bind ADDRESS       SERVICE_REGISTRY_BIND         ::       where to listen; may be repeated (in the variable,
                        commas part addresses). The default is every address of the host, IPv6 and IPv4
-  --backend NAME       SERVICE_REGISTRY_BACKEND      memory   where records live: memory
-  --max-bytes SIZE     SERVICE_REGISTRY_MAX_BYTES    256MiB   the most that names and records may take, from
-                       1KiB to 1TiB
+  --backend NAME       SERVICE_REGISTRY_BACKEND      memory   where records live: memory, or redis
+  --max-bytes SIZE     SERVICE_REGISTRY_MAX_BYTES    256MiB   the most that names and records may take in memory,
+                       from 1KiB to 1TiB
   --max-connections N  SERVICE_REGISTRY_MAX_CONNECTIONS  4096
                        the most connections of the registry port; fewer where the system allows too few file
                        descriptors. The health port has 256 of its own
   --max-connections-per-address N  SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS  half
                        the most of them for one address
   --log-level LEVEL    SERVICE_REGISTRY_LOG          info     error, warn, info, debug, trace or off
+
+With --backend redis:
+  --redis-url URL      SERVICE_REGISTRY_REDIS_URL    redis://localhost:6379/0
+                       redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, redis+unix:///PATH[?db=DB],
+                       redis+sentinel://HOST[:PORT],HOST[:PORT]/SERVICE[/DB]. Every user of the host sees a flag: put
+                       a password into the variable or a file
+  --redis-password-file PATH  SERVICE_REGISTRY_REDIS_PASSWORD_FILE  none
+                       a file that holds the password and nothing else, by its absolute path
+  --redis-prefix TEXT  SERVICE_REGISTRY_REDIS_PREFIX  service_registry:
+                       what the keys of all records begin with; not empty
+  --reads FROM         SERVICE_REGISTRY_READS        mirror   who answers a lookup: mirror (memory, which Redis
+                       keeps up to date), or redis (Redis, each time)
+  --redis-min-replicas N  SERVICE_REGISTRY_REDIS_MIN_REPLICAS  0
+                       how many replicas must have a write before it is acknowledged, up to 16
 
   --check-config       check flags and variables, report every fault, and exit
   -V, --version        print the version and exit

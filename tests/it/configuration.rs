@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::agent::Agent;
 use crate::curl;
 use crate::registry::{Finished, Registry, Start};
-use faults::{Faulty, WRONG_FLAGS, WRONG_TOGETHER, WRONG_VARIABLES};
+use faults::{Faulty, WITH_PASSWORDS, WRONG_FLAGS, WRONG_FOR_REDIS, WRONG_TOGETHER, WRONG_VARIABLES};
 
 mod faults;
 mod surroundings;
@@ -53,6 +53,39 @@ fn faults_are_all_told_and_none_is_invented() {
 }
 
 #[test]
+fn what_redis_can_not_be_reached_by_is_told_in_one_line() {
+    assert_all_refused(&WRONG_FOR_REDIS);
+}
+
+#[test]
+fn no_fault_shows_a_password() {
+    for (args, variables) in WITH_PASSWORDS {
+        let finished = start(args, variables).run_to_end();
+        assert_eq!(finished.status.code(), Some(2), "{finished}");
+        let told = !finished.stderr.is_empty() && !finished.stderr.contains("hunter2");
+        assert!(told && finished.stdout.is_empty(), "{args:?} {variables:?}\n{finished}");
+    }
+}
+
+#[test]
+fn variables_for_redis_may_be_set_with_either_backend() {
+    let file = std::path::Path::new("/nowhere/password");
+    assert!(!file.exists(), "{} is there", file.display());
+    for backend in ["memory", "redis"] {
+        let finished = Start::new()
+            .arg("--check-config")
+            .env("SERVICE_REGISTRY_BACKEND", backend)
+            .env("SERVICE_REGISTRY_REDIS_URL", "redis+sentinel://user@192.0.2.1,[2001:db8::1]:7/service/1")
+            .env("SERVICE_REGISTRY_REDIS_PASSWORD_FILE", file)
+            .env("SERVICE_REGISTRY_REDIS_PREFIX", "*?[]\\ é")
+            .env("SERVICE_REGISTRY_READS", "redis")
+            .env("SERVICE_REGISTRY_REDIS_MIN_REPLICAS", "16")
+            .run_to_end();
+        assert!(finished.status.success() && finished.stderr.is_empty(), "{finished}");
+    }
+}
+
+#[test]
 fn what_is_not_utf_8_is_a_fault_as_well() {
     let bad = OsStr::from_bytes(b"\xFF7100");
     let joined = OsStr::from_bytes(b"--port=\xFF7100");
@@ -66,9 +99,13 @@ fn what_is_not_utf_8_is_a_fault_as_well() {
         (Start::new().env("SERVICE_REGISTRY_PORT", bad), "SERVICE_REGISTRY_PORT"),
         (Start::new().env("SERVICE_REGISTRY_BIND", bad), "SERVICE_REGISTRY_BIND"),
         (Start::new().env("SERVICE_REGISTRY_LOG", bad), "SERVICE_REGISTRY_LOG"),
+        (Start::new().env("SERVICE_REGISTRY_REDIS_PREFIX", bad), "SERVICE_REGISTRY_REDIS_PREFIX"),
     ];
     for (start, name) in starts {
         assert_refused(&start.run_to_end(), &[&[name, "7100"]]);
+    }
+    for name in ["SERVICE_REGISTRY_REDIS_URL", "SERVICE_REGISTRY_REDIS_PASSWORD_FILE"] {
+        assert_refused(&Start::new().env(name, bad).run_to_end(), &[&[name, "not shown"]]);
     }
 }
 
@@ -117,6 +154,11 @@ fn help_names_every_flag_variable_and_default() {
         ("--max-connections", "SERVICE_REGISTRY_MAX_CONNECTIONS", "4096"),
         ("--max-connections-per-address", "SERVICE_REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", "half"),
         ("--log-level", "SERVICE_REGISTRY_LOG", "info"),
+        ("--redis-url", "SERVICE_REGISTRY_REDIS_URL", "redis://localhost:6379/0"),
+        ("--redis-password-file", "SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "none"),
+        ("--redis-prefix", "SERVICE_REGISTRY_REDIS_PREFIX", "service_registry:"),
+        ("--reads", "SERVICE_REGISTRY_READS", "mirror"),
+        ("--redis-min-replicas", "SERVICE_REGISTRY_REDIS_MIN_REPLICAS", "0"),
     ] {
         let told =
             help.stdout.lines().any(|line| [flag, variable, default].iter().all(|word| line.contains(word)));
@@ -179,7 +221,7 @@ fn flags_win_over_variables() {
         .env("SERVICE_REGISTRY_PORT", "nonsense")
         .env("SERVICE_REGISTRY_HEALTH_PORT", "nonsense")
         .env("SERVICE_REGISTRY_BIND", "192.0.2.1")
-        .env("SERVICE_REGISTRY_BACKEND", "redis")
+        .env("SERVICE_REGISTRY_BACKEND", "nonsense")
         .env("SERVICE_REGISTRY_MAX_BYTES", "1MiB")
         .env("SERVICE_REGISTRY_LOG", "off")
         .args(["--port", "0", "--health-port", "0", "--bind", "127.0.0.1"])
@@ -197,6 +239,10 @@ fn an_empty_variable_counts_as_unset() {
         .env("SERVICE_REGISTRY_HEALTH_PORT", "")
         .env("SERVICE_REGISTRY_BACKEND", "")
         .env("SERVICE_REGISTRY_MAX_BYTES", "")
+        .env("SERVICE_REGISTRY_REDIS_URL", "")
+        .env("SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "")
+        .env("SERVICE_REGISTRY_READS", "")
+        .env("SERVICE_REGISTRY_REDIS_MIN_REPLICAS", "")
         .env("SERVICE_REGISTRY_LOG", "")
         .spawn();
     assert!(registry.log().contains("memory backend, at most 256 MiB"), "{}", registry.evidence());

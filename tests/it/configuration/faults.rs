@@ -5,6 +5,9 @@ pub(super) type Faulty<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a 
 
 const PORTS: &str = "65535";
 
+/// Arguments and variables.
+pub(super) type Given<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 /// One flag each.
 pub(super) const WRONG_FLAGS: [Faulty; 42] = [
     (&["--port", "65536"], &[], &[&["--port", "\"65536\"", PORTS]]),
@@ -28,9 +31,9 @@ pub(super) const WRONG_FLAGS: [Faulty; 42] = [
     (&["--bind", "*"], &[], &[&["--bind", "\"*\"", "IP address"]]),
     (&["--bind", ""], &[], &[&["--bind", "\"\"", "IP address"]]),
     (&["--bind", "127.0.0.1", "--bind", "::z"], &[], &[&["--bind", "\"::z\"", "IP address"]]),
-    (&["--backend", "redis"], &[], &[&["--backend", "\"redis\"", "memory", "later"]]),
-    (&["--backend", "sqlite"], &[], &[&["--backend", "\"sqlite\"", "memory"]]),
-    (&["--backend="], &[], &[&["--backend", "\"\"", "memory"]]),
+    (&["--backend", "sqlite"], &[], &[&["--backend", "\"sqlite\"", "memory or redis"]]),
+    (&["--backend", "Redis"], &[], &[&["--backend", "\"Redis\"", "memory or redis"]]),
+    (&["--backend="], &[], &[&["--backend", "\"\"", "memory or redis"]]),
     (&["--max-bytes", "0"], &[], &[&["--max-bytes", "\"0\"", "256MiB"]]),
     (&["--max-bytes", "plenty"], &[], &[&["--max-bytes", "\"plenty\"", "256MiB"]]),
     (&["--max-bytes", "-5MiB"], &[], &[&["--max-bytes", "\"-5MiB\"", "256MiB"]]),
@@ -78,8 +81,8 @@ pub(super) const WRONG_VARIABLES: [Faulty; 13] = [
     (&[], &[("SERVICE_REGISTRY_BIND", "127.0.0.1,")], &[&["SERVICE_REGISTRY_BIND", "\"\"", "IP address"]]),
     (
         &[],
-        &[("SERVICE_REGISTRY_BACKEND", "redis")],
-        &[&["SERVICE_REGISTRY_BACKEND", "\"redis\"", "memory", "later"]],
+        &[("SERVICE_REGISTRY_BACKEND", "sqlite")],
+        &[&["SERVICE_REGISTRY_BACKEND", "\"sqlite\"", "memory or redis"]],
     ),
     (
         &[],
@@ -141,4 +144,90 @@ pub(super) const WRONG_TOGETHER: [Faulty; 7] = [
             &["--max-bytes", "needs a value"],
         ],
     ),
+];
+
+const REDIS: [&str; 2] = ["--backend", "redis"];
+const REDIS_NEEDED: &str = "needs --backend redis";
+const URL: &str = "redis://localhost:6379/0: ";
+const PREFIX: &str = "1 to 200 bytes";
+
+/// What is given for Redis. The value of a variable counts with either backend.
+pub(super) const WRONG_FOR_REDIS: [Faulty; 28] = [
+    (&["--redis-url", "redis://h"], &[], &[&["--redis-url", REDIS_NEEDED]]),
+    (
+        &["--redis-url=redis://h"],
+        &[("SERVICE_REGISTRY_BACKEND", "memory")],
+        &[&["--redis-url", REDIS_NEEDED]],
+    ),
+    (&["--redis-password-file", "none"], &[], &[&["--redis-password-file", REDIS_NEEDED]]),
+    (&["--redis-prefix", "x"], &[], &[&["--redis-prefix", REDIS_NEEDED]]),
+    (&["--reads", "mirror"], &[], &[&["--reads", REDIS_NEEDED]]),
+    (&["--redis-min-replicas", "0"], &[], &[&["--redis-min-replicas", REDIS_NEEDED]]),
+    (&[REDIS[0], REDIS[1], "--redis-url", "localhost"], &[], &[&["--redis-url", URL, "rediss://"]]),
+    (&[REDIS[0], REDIS[1], "--redis-url", ""], &[], &[&["--redis-url", URL, "rediss://"]]),
+    (&[REDIS[0], REDIS[1], "--redis-url", "redis://h/x"], &[], &[&["--redis-url", URL, "0 to 65535"]]),
+    (&[REDIS[0], REDIS[1], "--redis-url=redis://h?db=1"], &[], &[&["--redis-url", URL, "no options"]]),
+    (&[REDIS[0], REDIS[1], "--redis-url=redis://h", "--redis-url=redis://i"], &[], &[&["2 times", "once"]]),
+    (&[REDIS[0], REDIS[1], "--redis-prefix", ""], &[], &[&["--redis-prefix", "\"\"", PREFIX]]),
+    (&[REDIS[0], REDIS[1], "--redis-prefix", "a\nb"], &[], &[&["--redis-prefix", "\"a\\nb\"", PREFIX]]),
+    (&[REDIS[0], REDIS[1], "--reads", "Mirror"], &[], &[&["--reads", "\"Mirror\"", "mirror or redis"]]),
+    (&[REDIS[0], REDIS[1], "--redis-min-replicas", "17"], &[], &[&["--redis-min-replicas", "\"17\"", "16"]]),
+    (&[REDIS[0], REDIS[1], "--redis-min-replicas=-1"], &[], &[&["--redis-min-replicas", "\"-1\"", "16"]]),
+    (&[REDIS[0], REDIS[1], "--redis-min-replicas"], &[], &[&["--redis-min-replicas", "needs a value"]]),
+    (
+        &[REDIS[0], REDIS[1], "--redis-password-file", "secret.txt"],
+        &[],
+        &[&["--redis-password-file", "absolute path"]],
+    ),
+    (&[REDIS[0], REDIS[1], "--redis-password-file="], &[], &[&["--redis-password-file", "absolute path"]]),
+    (&[], &[("SERVICE_REGISTRY_REDIS_URL", "h")], &[&["SERVICE_REGISTRY_REDIS_URL", URL]]),
+    (&[], &[("SERVICE_REGISTRY_REDIS_URL", " ")], &[&["SERVICE_REGISTRY_REDIS_URL", URL, "spaces"]]),
+    // Elsewhere a variable that is set to nothing counts as unset. An empty prefix would be every key there is.
+    (&[], &[("SERVICE_REGISTRY_REDIS_PREFIX", "")], &[&["SERVICE_REGISTRY_REDIS_PREFIX", "\"\"", PREFIX]]),
+    (&REDIS, &[("SERVICE_REGISTRY_REDIS_PREFIX", "")], &[&["SERVICE_REGISTRY_REDIS_PREFIX", "\"\"", PREFIX]]),
+    (
+        &[],
+        &[("SERVICE_REGISTRY_READS", "disk")],
+        &[&["SERVICE_REGISTRY_READS", "\"disk\"", "mirror or redis"]],
+    ),
+    (
+        &[],
+        &[("SERVICE_REGISTRY_REDIS_MIN_REPLICAS", "one")],
+        &[&["SERVICE_REGISTRY_REDIS_MIN_REPLICAS", "\"one\"", "16"]],
+    ),
+    (
+        &[],
+        &[("SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "~/p")],
+        &[&["SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "absolute path"]],
+    ),
+    (
+        &REDIS,
+        &[("SERVICE_REGISTRY_REDIS_URL", "redis://:p@h"), ("SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "/p")],
+        &[&[
+            "SERVICE_REGISTRY_REDIS_URL holds a password",
+            "SERVICE_REGISTRY_REDIS_PASSWORD_FILE must be none",
+        ]],
+    ),
+    (
+        &REDIS,
+        &[("SERVICE_REGISTRY_REDIS_URL", "redis://u@h")],
+        &[&["SERVICE_REGISTRY_REDIS_URL names a user", "--redis-password-file"]],
+    ),
+];
+
+/// Arguments and variables in which somebody has put the password `hunter2` where it is read, and where it isn't.
+pub(super) const WITH_PASSWORDS: [Given; 13] = [
+    (&["--redis-url", "redis://:hunter2@h:x"], &[]),
+    (&["--redis-url", "hunter2"], &[]),
+    (&["--redis-url=redis://:hunter2@h", "--redis-url=redis://h"], &[]),
+    (&["--redis_url=redis://:hunter2@h"], &[]),
+    (&["--backend", "redis://:hunter2@h"], &[]),
+    (&["--bind", "redis://:hunter2@h"], &[]),
+    (&["redis://:hunter2@h"], &[]),
+    (&["--redis-password", "hunter2"], &[]),
+    (&["--redis-password=hunter2"], &[]),
+    (&["--redis-password-file", "hunter2"], &[]),
+    (&[], &[("SERVICE_REGISTRY_REDIS_URL", "redis://:hunter2#@h")]),
+    (&[], &[("SERVICE_REGISTRY_REDIS_URL", "redis+sentinel://h/m?sentinel_pasword=hunter2")]),
+    (&["--port=x"], &[("SERVICE_REGISTRY_REDIS_URL", "redis://hunter2:hunter2@h")]),
 ];
