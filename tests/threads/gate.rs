@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use service_registry::admission::{Admission, Limits};
+use service_registry::counters::Counters;
 use service_registry::handoff::{Arrival, Gate, Notice};
+use service_registry::slots::Slots;
 
 use crate::{DEADLINE, THREADS};
 
@@ -36,7 +38,7 @@ impl Taken {
     }
 }
 
-fn open(taken: &Arc<Taken>) -> (Arc<Gate>, SocketAddr) {
+fn open(taken: &Arc<Taken>) -> (Arc<Gate>, Arc<Slots>, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -46,10 +48,13 @@ fn open(taken: &Arc<Taken>) -> (Arc<Gate>, SocketAddr) {
             told.http.lock().unwrap().push(arrival);
         }
     });
-    let all = THREADS * EACH;
+    // Of the places at the door an address has half at most: so many that nobody is refused, however many are silent.
+    let all = 2 * THREADS * EACH;
     let limits = Limits { all, per_address: all, peers: all, reserve: 1 };
-    let admission = Admission::new("registry", None, limits, Arc::default());
-    (Gate::open(vec![listener], admission, Arc::default(), notify).unwrap(), address)
+    let counters: Arc<Counters> = Arc::default();
+    let admission = Admission::new("registry", None, limits, Arc::clone(&counters));
+    let slots = Arc::clone(admission.slots());
+    (Gate::open(vec![listener], admission, counters, notify).unwrap(), slots, address)
 }
 
 /// As libzmq's thread does: waits until the gate is readable, and takes what it gives. Never done.
@@ -80,12 +85,13 @@ fn client(client: usize, address: SocketAddr, all_are_here: &Barrier) -> Vec<Tcp
 #[test]
 fn everyone_who_came_before_the_stop_goes_one_way() {
     // What can go wrong at the end of it has one chance each time.
-    (0..TIMES).for_each(|_| come_and_stop());
+    (0..TIMES).for_each(|time| come_and_stop(time % 2 == 0));
 }
 
-fn come_and_stop() {
+/// The stop finds nobody taken yet, or everybody let in and one half still silent; in between, the scheduler decides.
+fn come_and_stop(all_are_let_in: bool) {
     let taken = Arc::new(Taken::default());
-    let (gate, address) = open(&taken);
+    let (gate, slots, address) = open(&taken);
     let (all_are_here, over) = (Barrier::new(THREADS + 2), AtomicBool::new(false));
     // A sweep at this instant finds nobody overdue, however slow the machine.
     let start = Instant::now();
@@ -96,8 +102,17 @@ fn come_and_stop() {
         }
     };
     let expected = (THREADS * EACH / 3, THREADS * EACH / 3);
+    // A third of who has spoken speaks neither protocol, and has no slot any more.
+    let third = THREADS * EACH / 2 / 3;
+    let one_half_is_silent = || {
+        let closed = gate.counters().bad_requests.get() as usize;
+        (taken.counts(), closed, slots.open()) == ((third, third), third, THREADS * EACH - third)
+    };
     thread::scope(|scope| {
         scope.spawn(|| {
+            if all_are_let_in {
+                wait_until(&|| take(&gate, &taken) || one_half_is_silent());
+            }
             all_are_here.wait();
             wait_until(&|| take(&gate, &taken));
         });
@@ -120,9 +135,9 @@ fn come_and_stop() {
         let streams: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
         assert!(streams.iter().all(Result::is_ok), "{streams:?}");
         assert_eq!(
-            (http, gate.is_quiet()),
-            (expected.1, true),
-            "HTTP when the gate became quiet, and still is"
+            (http, gate.is_quiet(), gate.counters().refused.get()),
+            (expected.1, true, 0),
+            "HTTP when the gate became quiet, and still is; refused"
         );
     });
     assert_eq!(taken.counts(), expected, "ZMTP, HTTP");
