@@ -98,9 +98,11 @@ impl Rep {
         let end = Instant::now() + DRAIN;
         let mut request = Message::new();
         while Instant::now() < end {
+            // Who has connected and not spoken yet may be about to. Seen before the wait: libzmq has only just got who
+            // spoke during it.
+            let all_have_spoken = self.gate.is_quiet();
             match self.socket.poll(zmq::POLLIN, QUIET.as_millis() as i64) {
-                // Who has connected and not spoken yet may be about to.
-                Ok(0) if self.gate.is_quiet() => return Ok(()),
+                Ok(0) if all_have_spoken => return Ok(()),
                 Ok(_) => {}
                 Err(zmq::Error::EINTR) => continue,
                 Err(error) => return Err(error.into()),

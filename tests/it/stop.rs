@@ -163,3 +163,38 @@ fn greet_and_stop() {
     }
     assert_stopped(&registry.finish(STOPPED), "SIGTERM");
 }
+
+/// How long the daemon is frozen: past one wait for further requests (50 ms), and well short of what the stop may take
+/// (400 ms).
+const FROZEN: Duration = Duration::from_millis(60);
+/// Who has not spoken by then, as the machine was busy, is owed no answer.
+const IN_TIME: Duration = Duration::from_millis(200);
+/// Its threads run a race, which has to end one way in each of these.
+const RACES: usize = 24;
+
+#[test]
+fn who_speaks_only_as_the_stop_is_about_to_end_is_answered() {
+    (0..RACES).for_each(|_| speak_at_the_end());
+}
+
+/// Once it goes on, the loop finds that nobody has asked for a while, and libzmq's thread that the last one has spoken.
+fn speak_at_the_end() {
+    let mut registry = Registry::start();
+    let said = zmtp::blurt(Version::V2_0, &[b"", LIST.as_bytes()]);
+    let mut silent = [registry.port(), registry.health_port()].map(Raw::connect);
+    let start = Instant::now();
+    registry.signal(Signal::TERM);
+    registry.wait_for_log(|line| line.ends_with("stopping: SIGTERM"));
+    registry.signal(Signal::STOP);
+    let spoke = silent.iter_mut().all(|connection| connection.try_send(&said).is_ok());
+    thread::sleep(FROZEN);
+    registry.signal(Signal::CONT);
+    if start.elapsed() < IN_TIME {
+        assert!(spoke, "{}", registry.evidence());
+        for connection in &silent {
+            let reply = Peer::blurted(connection.stream(), Version::V2_0).reply();
+            assert!(reply.starts_with(br#"{"status":"#), "{}\n{}", shown(&reply), registry.evidence());
+        }
+    }
+    assert_stopped(&registry.finish(STOPPED), "SIGTERM");
+}
