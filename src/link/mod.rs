@@ -44,14 +44,16 @@ impl Link {
         if url.db != 0 {
             commands.push(cmd("SELECT").arg(url.db).to_owned());
         }
-        commands.push(cmd("ROLE"));
+        // While it loads its records, ROLE is answered as ever, and PING is not.
+        commands.extend([cmd("PING"), cmd("ROLE")]);
         let mut replies = link.ask_all(&commands)?;
         let role = replies.pop().unwrap_or_default();
+        if matches!(&role, Value::Array(role) if role.first() == Some(&Value::BulkString(b"slave".to_vec())))
+        {
+            return Err(Failure::Replica);
+        }
         replies.into_iter().try_for_each(|reply| accepted(reply).map(drop))?;
         match accepted(role) {
-            Ok(Value::Array(role)) if role.first() == Some(&Value::BulkString(b"slave".to_vec())) => {
-                Err(Failure::Replica)
-            }
             Ok(_) => Ok(link),
             Err(failure) if failure.is_about_the_command() => Ok(link),
             Err(failure) => Err(failure),
