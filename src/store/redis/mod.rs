@@ -19,6 +19,7 @@ use redis::{Cmd, Value, cmd};
 use super::{Removed, Store, StoreError};
 use crate::announcer::Announcer;
 use crate::health::{Health, Trouble};
+use crate::link::resp::MAX_STRING;
 use crate::link::subscription::Told;
 use crate::link::{Failure, Link, accepted};
 use crate::quote::count;
@@ -107,6 +108,9 @@ impl Redis {
 
     /// The record of `name` as Redis has it now.
     fn ask_for(&self, name: &str) -> Result<Option<Bytes>, Failure> {
+        if self.is_too_long_still(name)? {
+            return Ok(None);
+        }
         let mut replies = self.ask(&[cmd("GET").arg(self.shared.keys.key(name)).to_owned()])?;
         let record = match accepted(replies.pop().unwrap_or_default()) {
             Ok(Value::BulkString(json)) => self.read(name, &json),
@@ -121,6 +125,15 @@ impl Redis {
             self.shared.mirror.note(self.shared.mirror.era(), vec![(name.into(), seen)]);
         }
         Ok(record.map(|record| record.reply()))
+    }
+
+    /// Whether `name` has a value that was too long to be a record, and is: it isn't sent again for each who asks.
+    fn is_too_long_still(&self, name: &str) -> Result<bool, Failure> {
+        if !matches!(self.shared.mirror.look(name, self.shared.reach.now()), Seen::TooLong) {
+            return Ok(false);
+        }
+        let length = self.ask(&[cmd("STRLEN").arg(self.shared.keys.key(name)).to_owned()])?.pop();
+        Ok(matches!(length, Some(Value::Int(length)) if length > MAX_STRING as i64))
     }
 
     /// Most often it is what the mirror has, rendered already.
