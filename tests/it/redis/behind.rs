@@ -170,12 +170,12 @@ fn a_subscriber_that_is_cut_for_its_length_misses_nothing() {
     for name in ["Agent0000", "Agent1000", "Agent1999"] {
         instance.wait_for_port(name, Ok(6000));
     }
+    server.command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60"]);
+    instance.wait_until_well();
     let caller = instance.caller();
     for name in &names {
         assert_eq!(caller.port_of(name), Ok(6000), "{name}\n{}", instance.evidence());
     }
-    server.command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60"]);
-    instance.wait_until_well();
     assert_eq!(instance.health().object["agents"], 2001);
     witnesses.say();
 }

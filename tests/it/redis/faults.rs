@@ -34,7 +34,9 @@ impl Scene {
     /// All that is due while Redis is out of reach, for a reason with one of these words in it.
     fn assert_out_of_reach(&self, words: &[&str]) {
         let Scene { instance, names, .. } = self;
-        let outage = Outage::parse(&instance.wait_until_degraded(), &self.url);
+        let out = instance
+            .wait_for_health("it is out of reach", |health| health.message().contains(" out of reach "));
+        let outage = Outage::parse(&out.message(), &self.url);
         assert_eq!(outage.records, "1,204 records", "{outage:?}\n{}", instance.evidence());
         instance.wait_for(|| {
             let outage = Outage::parse(&instance.health().message(), &self.url);

@@ -13,7 +13,7 @@ fn a_new_name_is_found_at_once_at_every_instance() {
     let server = RedisServer::start();
     let (a, mirror, asking) = (Instance::of(&server), Instance::of(&server), reading(&server));
     let (writer, readers) = (a.caller(), [mirror.caller(), asking.caller()]);
-    let mut names: Vec<String> = (0..MANY).map(|n| format!("Agent{:04}", n * 389 % MANY)).collect();
+    let mut names: Vec<String> = (0..1000).map(|n| format!("Agent{:04}", n * 389 % 1000)).collect();
     for (name, port) in names.iter().zip(1..) {
         writer.register(name, port);
         for reader in &readers {

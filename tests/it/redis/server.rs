@@ -234,11 +234,13 @@ impl RedisServer {
         self.daemon.wait_until(what, holds);
     }
 
-    /// Waits until so many replicas have all that it has.
-    pub(crate) fn wait_for_replicas(&self, count: usize) {
+    /// Waits until so many replicas have all that it has, and say so when they are asked.
+    pub(crate) fn wait_for_replicas(&self, count: u8) {
+        let mut client = self.client();
         self.wait_until("replicas", || {
-            let role = self.command(&["ROLE"]).array();
-            role.get(2).is_some_and(|replicas| replicas.clone().array().len() == count)
+            // It is passed on to replicas, and counts as the last thing that this connection did.
+            client.ask(&["PUBLISH", "nobody", "listens"]).unwrap();
+            client.ask(&["WAIT", &count.to_string(), "100"]).unwrap() == Reply::Integer(count.into())
         });
     }
 

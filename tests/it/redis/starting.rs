@@ -80,6 +80,10 @@ fn a_redis_that_loads_is_joined_when_it_has_loaded() {
     let instance = Instance::serving(before(&server.url()));
     let loading = instance.wait_for_health("it says why", |h| h.message().to_lowercase().contains("loading"));
     loading.assert_unready(&instance);
+    // And not in between either, while it connects again and again.
+    for _ in 0..200 {
+        instance.health().assert_unready(&instance);
+    }
     server.command(&["CONFIG", "SET", "key-load-delay", "0"]);
     assert_joined(&instance, &server);
 }

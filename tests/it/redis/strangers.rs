@@ -168,20 +168,28 @@ fn large_values_take_no_memory() {
     for n in 0..3 {
         server.set(format!("{PREFIX}Large{n}"), &value);
     }
+    for instance in &instances {
+        (0..3).for_each(|n| drop(instance.registry.wait_for_log(|line| names(line, &format!("Large{n}")))));
+    }
+    let watch = Watch::start(&server);
     for (instance, before) in instances.iter().zip(before) {
         let caller = instance.caller();
         instance.wait_for_list(&["Alpha"]);
         for n in [0, 1, 2, 0] {
-            assert_eq!(
-                caller.port_of(&format!("Large{n}")),
-                Err(NOT_FOUND.to_owned()),
-                "{}",
-                instance.evidence()
-            );
+            let found = caller.port_of(&format!("Large{n}"));
+            assert_eq!(found, Err(NOT_FOUND.to_owned()), "{}", instance.evidence());
         }
         assert_eq!(caller.port_of("Alpha"), Ok(1));
         let more = footprint::peak(&instance.registry).saturating_sub(before);
         assert!(more < LARGE as u64 / 1024, "{more} KiB more\n{}", instance.evidence());
+    }
+    let asked = watch.commands(&server);
+    let fetched: Vec<&String> = asked.iter().filter(|c| c.contains("GET\"") && c.contains("Large")).collect();
+    assert!(fetched.is_empty(), "sent again for each who asks: {fetched:#?}");
+    // What has become short is found.
+    put(&server, "Large1", 2);
+    for instance in &instances {
+        instance.wait_for_port("Large1", Ok(2));
     }
 }
 
