@@ -68,6 +68,7 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
     let Opened { mut context, inbox, registry_port, health_port, registry_url, lines, health, counters } =
         open(config)?;
+    lines.iter().for_each(|(level, line)| log::log!(*level, "{line}"));
     let announcer = Announcer::start().map_err(at("starting a thread"))?;
     let store = store(config, &health, &announcer)?;
     let clock = OffsetDateTime::now_utc;
@@ -94,7 +95,6 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     let health_rep = spawn("health-zmq", move || {
         health_port.rep.serve(&health_stop, |_| health.reply(OffsetDateTime::now_utc()))
     })?;
-    lines.iter().for_each(|(level, line)| log::log!(*level, "{line}"));
     log::info!("ready");
 
     registry_port.rep.serve(&stop, |asked| match asked {
