@@ -58,7 +58,7 @@ impl Failure {
             "READONLY" => Failure::Replica,
             code => Failure::Refused {
                 code: shown(code),
-                text: shown(error.details().unwrap_or_default().trim()),
+                text: shown(error.details().unwrap_or_default().trim().trim_end_matches('.')),
             },
         }
     }
