@@ -74,6 +74,11 @@ impl Failure {
         }
     }
 
+    /// Whether a person who was told of this one learns nothing from the other.
+    pub fn is_like(&self, other: &Failure) -> bool {
+        self == other || matches!((self, other), (Failure::Silent(_), Failure::Silent(_)))
+    }
+
     /// Whether the server only doesn't have that command, or doesn't let us use it.
     pub fn is_about_the_command(&self) -> bool {
         matches!(self, Failure::Refused { code, .. } if code == "ERR" || code == "NOPERM")

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use redis::cmd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::Shared;
 use super::fetch::{Reader, STEP, Strangers};
 use super::news::Phase;
+use super::{Reads, Shared};
 use crate::link::sentinel::{Sentinels, Watch};
 use crate::link::subscription::{Subscription, Tracking};
 use crate::link::url::{Place, Secret, Url};
@@ -36,6 +36,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT_FOR_SENTINELS: Duration = Duration::from_millis(500);
 
+/// How many reasons of one outage are told.
+const REASONS: usize = 5;
+
 /// Where Redis is, and how to sign in.
 pub struct Way {
     /// The server, or the sentinels that know it.
@@ -52,6 +55,8 @@ pub(super) struct Follower {
     pub(super) fetched: Instant,
     /// When a PING was last sent.
     pub(super) pinged: Instant,
+    /// What was told of the outage there is.
+    pub(super) told: Vec<Failure>,
     /// Whether it was told that the server doesn't track keys.
     pub(super) told_untracked: bool,
     /// Whether it was told that all records have been read.
@@ -85,21 +90,30 @@ impl Follower {
         }
     }
 
-    /// What went wrong is told once, and each further try that fails only to whoever debugs.
+    /// What went wrong is told once: first that a connection ended, most often, and then what keeps it from coming back. Each
+    /// further try that fails is told only to whoever debugs.
     fn leave(&mut self, failure: &Failure, since: &mut Option<Instant>) {
-        let Shared { reach, mirror, place, .. } = &*self.shared;
+        let Shared { reach, mirror, place, reads, .. } = &*self.shared;
         let known = mirror.is_complete();
         reach.close(if known { Phase::Out } else { Phase::Connecting }, failure.to_string());
-        if since.is_some() {
+        if since.is_none() {
+            *since = Some(Instant::now());
+            self.told.clear();
+        }
+        let first = self.told.is_empty();
+        if self.told.len() >= REASONS || self.told.iter().any(|told| told.is_like(failure)) {
             return log::debug!("{place} is still out of reach: {failure}");
         }
-        *since = Some(Instant::now());
-        match known {
+        self.told.push(failure.clone());
+        match known && *reads == Reads::Mirror {
+            _ if !first => log::warn!("{place} is still out of reach: {failure}"),
             true => log::warn!(
                 "{place} is out of reach: {failure}; lookups are answered from the {} known, registrations are refused",
                 count(mirror.agents(), "record")
             ),
-            false => log::warn!("{place} is out of reach: {failure}; until it answers, so is every agent"),
+            false => log::warn!(
+                "{place} is out of reach: {failure}; lookups and registrations are refused until it answers"
+            ),
         }
     }
 

@@ -69,7 +69,6 @@ pub struct Settings {
 /// Records in Redis.
 pub struct Redis {
     shared: Arc<Shared>,
-    reads: Reads,
     max_bytes: u64,
 }
 
@@ -80,6 +79,8 @@ struct Shared {
     reach: Reach,
     /// Where Redis is, for a person, without anything secret.
     place: String,
+    /// What lookups read.
+    reads: Reads,
     /// How many replicas must have what is written.
     min_replicas: u32,
 }
@@ -92,18 +93,19 @@ impl Redis {
         health.forget_agents();
         let place = way.url.to_string();
         let reach = Reach::new(telling(place.clone(), reads, Arc::clone(&mirror), Arc::clone(health)))?;
-        let shared = Arc::new(Shared { keys: Keys::new(&prefix), mirror, reach, place, min_replicas });
+        let shared = Arc::new(Shared { keys: Keys::new(&prefix), mirror, reach, place, reads, min_replicas });
         let follower = Follower {
             shared: Arc::clone(&shared),
             way,
             strangers: Strangers::new(announcer),
             fetched: Instant::now(),
             pinged: Instant::now(),
+            told: Vec::new(),
             told_untracked: false,
             greeted: false,
         };
         thread::Builder::new().name("follower".into()).spawn(move || follower.follow())?;
-        Ok(Redis { shared, reads, max_bytes })
+        Ok(Redis { shared, max_bytes })
     }
 
     /// The record of `name` as Redis has it now.
@@ -209,7 +211,7 @@ impl Redis {
         let Shared { reach, mirror, .. } = &*self.shared;
         let now = Instant::now();
         let end = now + LIST_LIMIT;
-        let told = match self.reads {
+        let told = match self.shared.reads {
             Reads::Mirror => reach.is_fresh(reach.now()),
             Reads::Redis => false,
         };
@@ -242,7 +244,7 @@ impl Store for Redis {
 
     fn get(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         let Shared { reach, mirror, .. } = &*self.shared;
-        if self.reads == Reads::Redis {
+        if self.shared.reads == Reads::Redis {
             self.reachable()?;
             return self.ask_for(name).map_err(|failure| self.unavailable(&failure));
         }
@@ -267,7 +269,7 @@ impl Store for Redis {
             Phase::Loading if mirror.is_void() => reach.wait_to_live(Instant::now() + LIST_LIMIT),
             _ => false,
         };
-        if !caught_up && (self.reads == Reads::Redis || !mirror.is_complete()) {
+        if !caught_up && (self.shared.reads == Reads::Redis || !mirror.is_complete()) {
             self.reachable()?;
             return Err(self.unavailable(&"its records are being read"));
         }
