@@ -174,7 +174,7 @@ impl Redis {
             let replicas = replicas(replies.next().unwrap_or_default());
             self.shared.refuse_without(replicas);
             if replicas < *min_replicas {
-                return Err(self.refused(&format!("{replicas} of {min_replicas} replicas have it")));
+                return Err(self.refused(&self.shared.too_few(replicas)));
             }
         } else {
             reach.accept();
@@ -303,10 +303,14 @@ impl Shared {
     /// Refuses writes where too few replicas have what was written.
     fn refuse_without(&self, replicas: u32) {
         match replicas < self.min_replicas {
-            true => self.reach.refuse(format!("{replicas} of {} replicas have it", self.min_replicas), true),
+            true => self.reach.refuse(self.too_few(replicas), true),
             false if self.min_replicas > 0 => self.reach.accept(),
             false => {}
         }
+    }
+
+    fn too_few(&self, replicas: u32) -> String {
+        format!("{replicas} replicas have it, of {} that must (--redis-min-replicas)", self.min_replicas)
     }
 
     /// Notes what was fetched.
