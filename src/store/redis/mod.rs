@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Value, cmd};
 
 use super::{Removed, Store, StoreError};
-use crate::announcer::Announcer;
+use crate::announcer::{Announcer, Reminder};
 use crate::health::{Health, Trouble};
 use crate::link::resp::MAX_STRING;
 use crate::link::subscription::Told;
@@ -83,6 +83,8 @@ struct Shared {
     reads: Reads,
     /// How many replicas must have what is written.
     min_replicas: u32,
+    /// Warns of records that the mirror has no room for.
+    full: Reminder,
 }
 
 impl Redis {
@@ -93,7 +95,15 @@ impl Redis {
         health.forget_agents();
         let place = way.url.to_string();
         let reach = Reach::new(telling(place.clone(), reads, Arc::clone(&mirror), Arc::clone(health)))?;
-        let shared = Arc::new(Shared { keys: Keys::new(&prefix), mirror, reach, place, reads, min_replicas });
+        let shared = Arc::new(Shared {
+            keys: Keys::new(&prefix),
+            mirror,
+            reach,
+            place,
+            reads,
+            min_replicas,
+            full: Reminder::default(),
+        });
         let follower = Follower {
             shared: Arc::clone(&shared),
             way,
@@ -321,9 +331,9 @@ impl Shared {
             unheld += self.mirror.note(era, some);
         }
         if unheld > 0 {
-            log::warn!(
-                "{unheld} records of others do not fit into --max-bytes: each lookup of them asks Redis"
-            );
+            self.full.warn(Instant::now(), || {
+                "not all records of others fit into --max-bytes: each lookup of one that does not asks Redis".into()
+            });
         }
     }
 }
