@@ -96,7 +96,7 @@ fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
         port: ports.0,
         health_port: ports.1,
         backend,
-        bind: checked.each(&raw.bind, BIND, |text| text.parse().ok()),
+        bind: checked.bind(&raw.bind, BIND),
         max_bytes: checked.last(&raw.max_bytes, MAX_BYTES, bytes).unwrap_or(256 << 20),
         max_connections,
         max_connections_per_address,
@@ -136,6 +136,25 @@ impl Checked<'_> {
             self.faults.push(Fault(format!("{one} must be at most {other}, {all}, not {per_address}")));
         }
         (all, per_address)
+    }
+
+    /// The addresses to listen on. Where one listens already, no other can.
+    fn bind(&mut self, given: &[Given], need: &str) -> Vec<IpAddr> {
+        let addresses: Vec<IpAddr> = self.each(given, need, |text| text.parse().ok());
+        let name = named(given, "--bind");
+        let is_first = |(at, ip): &(usize, &IpAddr)| !addresses[..*at].contains(ip);
+        for (_, ip) in addresses.iter().enumerate().filter(is_first) {
+            let times = addresses.iter().filter(|&other| other == ip).count();
+            if times > 1 {
+                let fault = format!("{name} was given {ip} {times} times; it must be given once");
+                self.faults.push(Fault(fault));
+            }
+            let includes = |any: &IpAddr| any.is_unspecified() && any.is_ipv4() == ip.is_ipv4() && any != ip;
+            if let Some(any) = addresses.iter().find(|any| includes(any)) {
+                self.faults.push(Fault(format!("{name} was given {ip} beside {any}, which includes it")));
+            }
+        }
+        addresses
     }
 
     fn last<T>(&mut self, given: &[Given], need: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {

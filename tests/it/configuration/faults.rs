@@ -108,7 +108,7 @@ pub(super) const WRONG_VARIABLES: [Faulty; 13] = [
 ];
 
 /// Faults that lie between two values, and several at once. The other port's default counts too.
-pub(super) const WRONG_TOGETHER: [Faulty; 7] = [
+pub(super) const WRONG_TOGETHER: [Faulty; 11] = [
     (&["--port", "7171", "--health-port", "7171"], &[], &[&["--port", "--health-port", "7171"]]),
     (&["--port", "8100"], &[("SERVICE_REGISTRY_HEALTH_PORT", "")], &[&["--port", "--health-port", "8100"]]),
     (&["--health-port", "7100"], &[("SERVICE_REGISTRY_PORT", "")], &[&["--port", "--health-port", "7100"]]),
@@ -120,6 +120,23 @@ pub(super) const WRONG_TOGETHER: [Faulty; 7] = [
     // A port that is no number is not equal to another one.
     (&["--port", "abc", "--health-port", "7100"], &[], &[&["--port", "\"abc\"", PORTS]]),
     (&["--bind", "a", "--bind", "b"], &[], &[&["--bind", "\"a\""], &["--bind", "\"b\""]]),
+    // An address is the same however it is written.
+    (&["--bind", "::1", "--bind=0:0::1"], &[], &[&["--bind", " ::1 ", "2 times", "once"]]),
+    (
+        &[],
+        &[("SERVICE_REGISTRY_BIND", "127.0.0.1,::1,127.0.0.1, 127.0.0.1")],
+        &[&["SERVICE_REGISTRY_BIND", " 127.0.0.1 ", "3 times", "once"]],
+    ),
+    (
+        &["--bind=127.0.0.1", "--bind=0.0.0.0", "--bind=::1"],
+        &[],
+        &[&["--bind", " 127.0.0.1 ", " 0.0.0.0,", "includes"]],
+    ),
+    (
+        &[],
+        &[("SERVICE_REGISTRY_BIND", "::,::1,127.0.0.1")],
+        &[&["SERVICE_REGISTRY_BIND", " ::1 ", " ::,", "includes"]],
+    ),
     (
         &[
             "--port",
