@@ -83,8 +83,12 @@ impl Connection {
 
     /// Goes on as far as it can without waiting.
     pub(super) fn step(&mut self, now: Instant) -> Next {
-        match self.phase {
-            Phase::Request { .. } if self.pass.is_refusal() => {
+        match &mut self.phase {
+            Phase::Request { received, .. } if self.pass.is_refusal() => {
+                // No more of it is looked at than whether its answer may have a body, and nothing is waited for.
+                let mut method = [0; b"HEAD ".len()];
+                let count = self.stream.read(&mut method).unwrap_or_default();
+                received.extend_from_slice(&method[..count]);
                 let text = "there is no room for this connection now; try again later".into();
                 self.refuse(&Refusal { code: Code::Unavailable, text }, now)
             }

@@ -52,6 +52,16 @@ pub(crate) fn assert_told(address: u8, port: u16, registry: &Registry) {
     assert_eq!(answer.json()["code"], "unavailable", "{answer:?}");
 }
 
+/// And over HEAD as well, whose answer is the same without the body (RFC 9110, section 9.3.2).
+pub(crate) fn assert_told_without_body(address: u8, port: u16, registry: &Registry) {
+    let mut client = come_from(address, port);
+    client.send(CHECK.replacen("GET", "HEAD", 1));
+    let answer = client.read_answer_head();
+    assert_eq!(answer.status, 503, "127.0.0.{address}: {answer:?}\n{}", registry.evidence());
+    assert_ne!(answer.header("Content-Length"), Some("0"), "{answer:?}");
+    assert_eq!(client.read_to_end(), (vec![], End::Fin), "{answer:?}\n{}", registry.evidence());
+}
+
 /// A client of this address that says this is closed, and hears nothing.
 pub(crate) fn assert_closed(said: &[u8], address: u8, port: u16, registry: &Registry) {
     let mut client = come_from(address, port);

@@ -13,7 +13,7 @@ use crate::registry::Registry;
 use super::crowd::{HALF_A_HEAD, address, come, come_from, idle_peers};
 use super::due::{
     PING, assert_answered, assert_closed, assert_healthy, assert_http_served, assert_served, assert_told,
-    peers_of,
+    assert_told_without_body, peers_of,
 };
 use super::footprint::Connections;
 
@@ -151,6 +151,7 @@ fn a_full_registry_port_does_not_hide_health() {
     let registry = limited_to(LIMIT);
     let mut peers = idle_peers(registry.port(), LIMIT);
     assert_told(address(0), registry.port(), &registry);
+    assert_told_without_body(address(0), registry.port(), &registry);
     (0..10).for_each(|n| assert_served(address(n), registry.health_port(), &registry));
     assert_answered(&mut peers, &registry);
 }
