@@ -4,6 +4,7 @@
 import argparse
 import json
 import sys
+import time
 
 try:
     import zmq
@@ -16,37 +17,55 @@ class RegistryError(Exception):
 
 
 class Registry:
-    """A client of the service registry. A REQ socket that missed a reply is of no more use, so each try has its own."""
+    """A client of the service registry by way of its instances, of which the first that can answer does. A REQ socket
+    that missed a reply is of no more use, so each try has its own."""
 
-    def __init__(self, address, timeout, tries):
-        self.address, self.timeout, self.tries = address, timeout, tries
+    def __init__(self, addresses, timeout, tries):
+        self.addresses, self.timeout, self.tries = list(addresses), timeout, tries
 
     def ask(self, action, **fields):
+        """Asks one instance after the other, all of them `tries` times. After silence and after `unavailable` it may
+        have been done, and is done again at the next one: it comes to the same. Any other reply is an answer."""
         request = json.dumps({"action": action, **fields}).encode()
+        refusal = None
         for attempt in range(1, self.tries + 1):
-            reply = self.try_once(request)
-            if reply is not None:
-                break
-            print(f"no answer from {self.address} within {self.timeout} s ({attempt} of {self.tries})", file=sys.stderr)
-        else:
-            raise RegistryError(f"no registry answers at {self.address}")
+            if refusal:
+                time.sleep(1)  # it came at once, and Redis needs a moment
+            for address in list(self.addresses):
+                reply = self.try_once(address, request)
+                if reply and reply.get("code") != "unavailable":
+                    return self.checked(action, address, reply)
+                refusal = reply or refusal
+                wrong = f"{address}: {reply['error']}" if reply else f"no answer from {address} within {self.timeout} s"
+                print(f"{wrong} ({attempt} of {self.tries})", file=sys.stderr)
+                self.addresses.append(self.addresses.pop(0))  # the last to be asked, from now on
+        if refusal:
+            raise RegistryError(f"{action}: {refusal['error']} ({refusal['code']})")
+        raise RegistryError(f"no registry answers at {', '.join(self.addresses)}")
+
+    def try_once(self, address, request):
+        with zmq.Context.instance().socket(zmq.REQ) as socket:
+            socket.linger = 0  # or closing would wait for a registry that is not there
+            socket.connect(address)
+            socket.send(request)
+            return json.loads(socket.recv()) if socket.poll(self.timeout * 1000) else None
+
+    def checked(self, action, address, reply):
         if reply["status"] == "error":
             raise RegistryError(f"{action}: {reply['error']} ({reply['code']})")
         if reply["status"] != "success":
-            raise RegistryError(f"{self.address} is not the registry port; is it the health port?")
+            raise RegistryError(f"{address} is not the registry port; is it the health port?")
         return reply
-
-    def try_once(self, request):
-        with zmq.Context.instance().socket(zmq.REQ) as socket:
-            socket.linger = 0  # or closing would wait for a registry that is not there
-            socket.connect(self.address)
-            socket.send(request)
-            return json.loads(socket.recv()) if socket.poll(self.timeout * 1000) else None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--registry", default="tcp://localhost:7100", help="the registry's address (%(default)s)")
+    parser.add_argument(
+        "--registry",
+        action="append",
+        help="the registry's address (tcp://localhost:7100). Where there are several instances, each of them, in the "
+        "order in which to ask them: given again, or parted by commas",
+    )
     parser.add_argument("--name", default="MyAgent", help="register under this name (%(default)s)")
     parser.add_argument("--host", default="localhost", help="the host this agent is reached at (%(default)s)")
     parser.add_argument("--port", type=int, default=5000, help="the port this agent is reached at (%(default)s)")
@@ -55,7 +74,8 @@ def main():
     parser.add_argument("--tries", type=int, default=5, help="how often to ask before giving up (%(default)s)")
     options = parser.parse_args()
 
-    registry = Registry(options.registry, options.timeout, options.tries)
+    addresses = ",".join(options.registry or ["tcp://localhost:7100"]).split(",")
+    registry = Registry(addresses, options.timeout, options.tries)
     try:
         registry.ask("register_agent", agent_id=options.name, host=options.host, port=options.port)
         print(f"registered {options.name}")

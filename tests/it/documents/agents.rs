@@ -20,7 +20,7 @@ use super::pages::{self, in_repository};
 /// The issue that asked for README's agent asked for this many lines.
 const LINES_OF_READMES: usize = 15;
 
-fn python(file: &Path, args: &[&str]) -> Command {
+pub(super) fn python(file: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(python::interpreter());
     command.arg("-I").arg(file).args(args);
     command
@@ -37,7 +37,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn lines_of(output: &Output) -> (Option<i32>, Vec<String>, Vec<String>) {
+pub(super) fn lines_of(output: &Output) -> (Option<i32>, Vec<String>, Vec<String>) {
     let lines = |bytes: &[u8]| text(bytes).lines().map(str::to_owned).collect();
     (output.status.code(), lines(&output.stdout), lines(&output.stderr))
 }
@@ -144,21 +144,21 @@ fn readmes_agent_is_short_and_gives_up_clearly() {
     let last = errors.last().map(String::as_str);
     assert_eq!(
         last,
-        Some(&*format!("TimeoutError: no registry answers at tcp://127.0.0.1:{port}")),
+        Some(&*format!("TimeoutError: no registry answers at ['tcp://127.0.0.1:{port}']")),
         "{output:?}"
     );
     assert_eq!(connections(&mute), 3, "a fresh socket for each try\n{output:?}");
 }
 
 /// How many connections have come to this listener.
-fn connections(listener: &TcpListener) -> usize {
+pub(super) fn connections(listener: &TcpListener) -> usize {
     listener.set_nonblocking(true).unwrap();
     std::iter::from_fn(|| listener.accept().ok()).count()
 }
 
 /// A port that nobody listens on and that the system gives to nobody while the descriptor lives; a daemon that asks for
 /// it by its number gets it all the same, as both set SO_REUSEADDR.
-fn reserve() -> (OwnedFd, u16) {
+pub(super) fn reserve() -> (OwnedFd, u16) {
     let reserved = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     sockopt::set_socket_reuseaddr(&reserved, true).unwrap();
     bind(&reserved, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
