@@ -276,6 +276,8 @@ impl Store for Redis {
         let Shared { reach, mirror, .. } = &*self.shared;
         let caught_up = match reach.phase() {
             Phase::Live => self.catch_up(),
+            // Where nobody tells of changes, a list is what is read for it.
+            Phase::Loading if !reach.is_tracked() => self.catch_up(),
             Phase::Loading if mirror.is_void() => reach.wait_to_live(Instant::now() + LIST_LIMIT),
             _ => false,
         };

@@ -150,18 +150,19 @@ impl Reach {
         self.told.notify_all();
     }
 
-    /// Whether what is known is no older than a mirror may be at `now`. Has the follower see to it that it stays so.
+    /// Whether what is known is no older than a mirror may be at `now`, which it never is where nobody tells of changes. Has
+    /// the follower see to it that it stays so.
     pub(super) fn is_fresh(&self, now: Millis) -> bool {
         if !self.asked.load(Ordering::Relaxed) && !self.asked.swap(true, Ordering::AcqRel) {
             self.ring();
         }
-        is_fresh(self.heard.load(Ordering::Acquire), now)
+        self.is_tracked() && is_fresh(self.heard.load(Ordering::Acquire), now)
     }
 
     /// Whether that may still be said of what was known when the last connection was lost. A reload takes less time than that
     /// most often, and is not noticed.
     pub(super) fn was_fresh(&self, now: Millis) -> bool {
-        is_fresh(self.heard_before.load(Ordering::Acquire), now)
+        self.is_tracked() && is_fresh(self.heard_before.load(Ordering::Acquire), now)
     }
 
     /// Whether anybody has asked [`is_fresh`](Reach::is_fresh) since that was last forgotten.
@@ -192,7 +193,7 @@ impl Reach {
         let mut news = self.news();
         while !holds(&news) {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.phase() != Phase::Live {
+            if left.is_zero() || !self.phase().is_reachable() {
                 return false;
             }
             news = self.told.wait_timeout(news, left).unwrap_or_else(PoisonError::into_inner).0;
