@@ -36,6 +36,7 @@ const DEFAULTS: [(&str, &str, &str, &str); 3] = [
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// How the daemon is to be started.
+#[derive(Clone)]
 pub(crate) struct Start {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,

@@ -92,6 +92,12 @@ fn a_password_comes_from_the_url_a_file_or_a_variable() {
             .env("SERVICE_REGISTRY_REDIS_URL", server.url_with(":open-sesame@", 0)),
     ];
     for start in ways {
+        let checked = start.clone().arg("--check-config").run_to_end();
+        assert_eq!(checked.status.code(), Some(0), "{checked}");
+        assert!(
+            !checked.stderr.contains("open-sesame") && !checked.stdout.contains("open-sesame"),
+            "{checked}"
+        );
         let instance = Instance::live(start.args(["--log-level", "trace"]));
         assert_works(&instance);
         assert_never_said(instance, &["open-sesame"]);
@@ -114,6 +120,38 @@ fn a_password_file_that_is_not_there_is_told_by_its_name() {
     folder.write("missing", "open-sesame\n");
     assert_works(&instance);
     assert_never_said(instance, &["open-sesame"]);
+}
+
+/// As a proxy does, or a Redis of another make: nobody tells of changes.
+#[test]
+fn who_may_not_be_told_of_changes_asks_each_time_and_says_so_once() {
+    let rights = RIGHTS.replace(" +client|tracking", "");
+    let mut server = Setup::new().line(format!("user registry on >untold ~{PREFIX}* {rights}")).start();
+    put(&server, "Alpha", 1);
+    let instance = Instance::live(before(&server.url_with("registry:untold@", 0)));
+    let caller = instance.caller();
+    for port in 2..100 {
+        put(&server, "Alpha", port);
+        assert_eq!(caller.port_of("Alpha"), Ok(port), "{}", instance.evidence());
+        let name = format!("Agent{port}");
+        put(&server, &name, port);
+        assert_eq!(caller.list().unwrap(), [&name, "Alpha"], "{}", instance.evidence());
+        server.command(&["DEL", &format!("{PREFIX}{name}")]);
+        assert_eq!(caller.port_of(&name), Err("not_found".to_owned()));
+    }
+    for connection in server.clients() {
+        server.command(&["CLIENT", "KILL", "ID", connection.member("id")]);
+    }
+    instance.wait_for(|| caller.try_register("Beta", 2));
+    instance.wait_until_well();
+    assert_eq!(caller.list().unwrap(), ["Alpha", "Beta"]);
+    let said = instance.registry.log_lines(|line| line.contains("does not tell of changes"));
+    assert_eq!(said.len(), 1, "{}", instance.evidence());
+    // Without Redis it knows what it read last.
+    server.kill();
+    instance.wait_until_degraded();
+    assert_eq!(caller.port_of("Alpha"), Ok(99));
+    assert_eq!(caller.list().unwrap(), ["Alpha", "Beta"]);
 }
 
 #[test]
@@ -157,6 +195,10 @@ fn a_unix_socket_and_ipv6_are_ways_as_well() {
         drop(server_db);
         assert_never_said(instance, &["behind-a-socket"]);
     }
+    // A name may lead to several addresses, of which one will do.
+    server.command(&["FLUSHALL"]);
+    let by_name = format!("redis://:behind-a-socket@localhost:{}/2", server.port());
+    assert_works(&Instance::live(before(&by_name)));
     let server = Setup::new().on(std::net::Ipv6Addr::LOCALHOST).start();
     let url = server.url();
     assert!(url.starts_with("redis://[::1]:"), "{url}");

@@ -1,7 +1,7 @@
 //! The start without Redis: both ports are served, the process is alive, lookups are not answered before something is
 //! known; and Redis is joined when it comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::instance::{Instance, before, put_many};
 use super::relay::Relay;
@@ -134,17 +134,25 @@ fn whatever_is_at_that_port_the_ports_are_served_and_a_term_ends_it() {
     }
 }
 
-/// How often it tries: at once where the fault was short, and never in a hurry.
+/// At once where the fault was short, and never in a hurry; nor does a request make it try.
 #[test]
 fn it_tries_again_soon_and_not_too_often() {
     let mut server = RedisServer::start();
-    let mut relay = Relay::to(server.address());
+    let relay = Relay::to(server.address());
     server.kill();
     let instance = Instance::serving(before(&relay.url()));
     instance.wait_for_health("it has tried for a while", |_| relay.accepted() >= 3);
-    let before = relay.accepted();
-    std::thread::sleep(Duration::from_secs(2));
+    let (start, before, caller) = (Instant::now(), relay.accepted(), instance.caller());
+    let mut asked = 0;
+    while start.elapsed() < Duration::from_secs(2) {
+        assert_eq!(caller.port_of("Agent0001"), Err(UNAVAILABLE.to_owned()));
+        assert_eq!(caller.try_register("Agent0001", 5000), Err(UNAVAILABLE.to_owned()));
+        asked += 1;
+    }
     let tried = relay.accepted() - before;
-    assert!((1..=12).contains(&tried), "{tried} times in 2 s\n{}", instance.evidence());
-    relay.refuse();
+    assert!((1..=12).contains(&tried), "{tried} times in 2 s, asked {asked} times\n{}", instance.evidence());
+    assert!(asked > 100, "asked {asked} times in 2 s");
+    server.start_again();
+    put_many(&server, "Agent", 50);
+    assert_joined(&instance, &server);
 }
