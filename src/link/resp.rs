@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use redis::Value;
 
 /// The longest string that is kept, in bytes. What holds records is at most 1 MiB (docs/protocol.md); a longer one is
-/// dropped while it is read.
+/// dropped while it is read. One among others is kept all the same: it may be a key of somebody else's.
 pub const MAX_STRING: usize = 1024 * 1024;
 /// The longest value, all its strings together, in bytes: Redis cuts a subscriber that has 32 MiB unread.
 const MAX_VALUE: usize = 64 * 1024 * 1024;
@@ -108,8 +108,9 @@ impl Inbox {
                 let length = number().ok_or(Malformed)?;
                 if let Ok(length) = usize::try_from(length) {
                     whole += length.checked_add(2).ok_or(Malformed)?;
-                    if length > MAX_STRING {
-                        return self.begin_dropping(length, whole);
+                    if length > MAX_STRING && self.looked == self.start {
+                        self.dropped = Some((length, whole));
+                        return Ok(false);
                     }
                 }
             }
@@ -126,15 +127,6 @@ impl Inbox {
         self.missing += needed;
         self.missing -= 1;
         Ok(true)
-    }
-
-    /// Inside an array nobody asked for one.
-    fn begin_dropping(&mut self, length: usize, whole: usize) -> Result<bool, Malformed> {
-        if self.looked != self.start {
-            return Err(Malformed);
-        }
-        self.dropped = Some((length, whole));
-        Ok(false)
     }
 
     /// `Some(None)`: a string is being dropped, and its end hasn't come.
@@ -207,6 +199,10 @@ mod tests {
         let longest =
             [format!("${MAX_STRING}\r\n").into_bytes(), vec![b'x'; MAX_STRING], b"\r\n".to_vec()].concat();
         assert_eq!(read(&longest, 65536).expect("RESP2").len(), 1);
+        let among_others = [&b"*2\r\n:1\r\n"[..], &bytes].concat();
+        let said = read(&among_others, 65536).expect("RESP2");
+        let others = Value::Array(vec![Value::Int(1), bulk(&"x".repeat(long))]);
+        assert_eq!(said, [Said::Value(others), Said::Value(Value::Okay)]);
     }
 
     #[test]

@@ -101,6 +101,8 @@ impl Reader<'_> {
         let Value::Array(values) = self.link.ask(&get)? else { return Err(Failure::Malformed) };
         let answers = wanted.into_iter().zip(values).map(|((name, expires), value)| {
             let fetched = match value {
+                // It has grown since.
+                Value::BulkString(json) if json.len() > MAX_STRING => Fetched::TooLong,
                 Value::BulkString(json) => self.record(&name, &json, expires),
                 _ => {
                     self.strangers.forget(self.keys, &name);

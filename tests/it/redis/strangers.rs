@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::instance::{Instance, PREFIX, before, put, put_many, record};
 use super::server::{Client, RedisServer, Reply};
+use crate::agent::shown;
 use crate::storms::footprint;
 
 const NOT_FOUND: &str = "not_found";
@@ -133,12 +134,13 @@ fn keys_that_are_no_names_are_passed_by() {
     let server = RedisServer::start();
     let long = "x".repeat(256);
     let mut keys: Vec<Vec<u8>> = vec![b"".to_vec(), b"\xff\xfe\0".to_vec(), b"line\nfeed".to_vec()];
-    keys.extend([b"half \xc3".to_vec(), b"bell\x07".to_vec(), long.into_bytes()]);
+    keys.extend([b"half \xc3".to_vec(), b"bell\x07".to_vec(), long.into_bytes(), vec![b'k'; 3 << 20]]);
     let mut instances = vec![Instance::of(&server)];
     for key in &keys {
         server.set([PREFIX.as_bytes(), key].concat(), record(7));
     }
     put(&server, "Alpha", 1);
+    instances[0].wait_for_port("Alpha", Ok(1));
     instances.push(Instance::of(&server));
     instances.push(Instance::with(&server, &["--reads", "redis"]));
     for instance in &instances {
@@ -148,11 +150,7 @@ fn keys_that_are_no_names_are_passed_by() {
         assert!(controls.is_empty(), "{controls:?}");
     }
     for key in &keys {
-        assert!(
-            server.get([PREFIX.as_bytes(), key].concat()).is_some(),
-            "{:?} is left alone",
-            key.escape_ascii()
-        );
+        assert!(server.get([PREFIX.as_bytes(), key].concat()).is_some(), "{} is left alone", shown(key));
     }
 }
 
