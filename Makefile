@@ -12,7 +12,7 @@ FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 FUZZ_SECONDS ?= 60
 
 # What a test run needs beside Rust, as Debian's packages and the command each one brings.
-NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf
+NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf redis-server:redis-server redis-sentinel:redis-sentinel
 
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
