@@ -68,6 +68,14 @@ fn take(gate: &Gate, taken: &Taken) -> bool {
     false
 }
 
+/// Whether all have been let in, and those who spoke at once have been sorted. A third of them speaks neither protocol, and
+/// has no slot any more.
+fn one_half_is_silent(gate: &Gate, taken: &Taken, slots: &Slots) -> bool {
+    let third = THREADS * EACH / 2 / 3;
+    let closed = gate.counters().bad_requests.get() as usize;
+    (taken.counts(), closed, slots.open()) == ((third, third), third, THREADS * EACH - third)
+}
+
 /// One half speaks at once, the other when all have connected; then the listening ends as well.
 fn client(client: usize, address: SocketAddr, all_are_here: &Barrier) -> Vec<TcpStream> {
     let mut streams: Vec<TcpStream> = (0..EACH).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -102,16 +110,10 @@ fn come_and_stop(all_are_let_in: bool) {
         }
     };
     let expected = (THREADS * EACH / 3, THREADS * EACH / 3);
-    // A third of who has spoken speaks neither protocol, and has no slot any more.
-    let third = THREADS * EACH / 2 / 3;
-    let one_half_is_silent = || {
-        let closed = gate.counters().bad_requests.get() as usize;
-        (taken.counts(), closed, slots.open()) == ((third, third), third, THREADS * EACH - third)
-    };
     thread::scope(|scope| {
         scope.spawn(|| {
             if all_are_let_in {
-                wait_until(&|| take(&gate, &taken) || one_half_is_silent());
+                wait_until(&|| take(&gate, &taken) || one_half_is_silent(&gate, &taken, &slots));
             }
             all_are_here.wait();
             wait_until(&|| take(&gate, &taken));
