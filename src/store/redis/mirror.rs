@@ -150,6 +150,7 @@ impl Mirror {
     pub(super) fn begin_era(&self, everything: bool) -> u32 {
         let mut entries = self.write();
         entries.era += 1;
+        entries.too_long.clear();
         if everything {
             entries.floor = entries.era;
         }
