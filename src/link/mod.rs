@@ -20,6 +20,9 @@ use resp::{Inbox, Said};
 use socket::Socket;
 use url::{Place, Secret, Url};
 
+/// How much later than its limit an answer may come, to spare system calls where answers are quick.
+const WORTH_SHORTENING: Duration = Duration::from_millis(10);
+
 /// An open connection, signed in, with its database chosen.
 pub struct Link {
     socket: Socket,
@@ -48,16 +51,17 @@ impl Link {
         commands.extend([cmd("PING"), cmd("ROLE")]);
         let mut replies = link.ask_all(&commands)?;
         let role = replies.pop().unwrap_or_default();
-        if matches!(&role, Value::Array(role) if role.first() == Some(&Value::BulkString(b"slave".to_vec())))
-        {
-            return Err(Failure::Replica);
-        }
-        replies.into_iter().try_for_each(|reply| accepted(reply).map(drop))?;
-        match accepted(role) {
-            Ok(_) => Ok(link),
-            Err(failure) if failure.is_about_the_command() => Ok(link),
-            Err(failure) => Err(failure),
-        }
+        is_a_masters(role)?;
+        let refused = replies.into_iter().filter_map(|reply| accepted(reply).err());
+        // A Redis that can't write to its disk refuses PING (MISCONF), and reads on.
+        let serious = |failure: &Failure| failure.is_fatal() || failure.is_about_the_command();
+        refused.into_iter().find(serious).map_or(Ok(link), Err)
+    }
+
+    /// Asks for the server's role again: only a master will do.
+    pub fn is_of_a_master(&mut self) -> Result<(), Failure> {
+        let role = self.ask_all(&[cmd("ROLE")])?.pop().unwrap_or_default();
+        is_a_masters(role)
     }
 
     /// A bare connection: nothing said, nothing asked.
@@ -84,8 +88,8 @@ impl Link {
 
     /// The answer to one command; an error of the server is a [`Failure`].
     pub fn ask(&mut self, command: &Cmd) -> Result<Value, Failure> {
-        self.send(&command.get_packed_command())?;
         let end = Instant::now() + self.limit;
+        self.send(&command.get_packed_command())?;
         match self.receive(end)? {
             Said::Value(value) => accepted(value),
             Said::TooLong(length) => Err(Failure::TooLong(length)),
@@ -96,8 +100,8 @@ impl Link {
     pub fn ask_all(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, Failure> {
         let mut packed = Vec::new();
         commands.iter().for_each(|command| command.write_packed_command(&mut packed));
-        self.send(&packed)?;
         let end = Instant::now() + self.limit;
+        self.send(&packed)?;
         let mut replies = Vec::with_capacity(commands.len());
         for _ in commands {
             replies.push(match self.receive(end)? {
@@ -118,21 +122,19 @@ impl Link {
     }
 
     fn receive(&mut self, end: Instant) -> Result<Said, Failure> {
-        let mut pieces = 0;
         loop {
             if let Some(said) = self.inbox.take().map_err(|_| Failure::Malformed)? {
                 return Ok(said);
             }
-            // The socket's limit is for one read; an answer in many pieces has no more than that in all.
-            if pieces > 0 {
-                let left = end.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Err(Failure::Silent(self.limit));
-                }
+            // The socket's limit is for one read; all answers, in however many pieces, have no more than that together.
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::Silent(self.limit));
+            }
+            if left + WORTH_SHORTENING < self.limit {
                 self.socket.set_limits(left).map_err(|error| self.failed(&error))?;
                 self.shortened = true;
             }
-            pieces += 1;
             match self.inbox.fill(&mut self.socket) {
                 Ok(0) => return Err(Failure::Closed),
                 Ok(_) => {}
@@ -150,6 +152,17 @@ impl Link {
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+fn is_a_masters(role: Value) -> Result<(), Failure> {
+    match accepted(role) {
+        Ok(Value::Array(role)) if role.first() == Some(&Value::BulkString(b"slave".to_vec())) => {
+            Err(Failure::Replica)
+        }
+        Ok(_) => Ok(()),
+        Err(failure) if failure.is_about_the_command() => Ok(()),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -308,7 +308,7 @@ impl Shared {
             return Ok(0);
         }
         // WAIT is about what its connection did last; a command that reads makes that the present.
-        let replies = link.ask_all(&[cmd("PING"), wait(self.min_replicas, PROBE_LIMIT)])?;
+        let replies = link.ask_all(&[cmd("ROLE"), wait(self.min_replicas, PROBE_LIMIT)])?;
         Ok(replicas(replies.into_iter().next_back().unwrap_or_default()))
     }
 
