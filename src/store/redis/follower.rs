@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::cmd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fetch::{Reader, STEP, Strangers};
@@ -33,6 +32,8 @@ const REST: Duration = Duration::from_millis(2);
 const PROBE: Duration = Duration::from_millis(200);
 /// How long it waits before it connects again: at first, and at most; and where sentinels may soon name another master.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// A round that lasted so long was a good one.
+const LASTING: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT_FOR_SENTINELS: Duration = Duration::from_millis(500);
 
@@ -72,18 +73,23 @@ struct Round {
     watch: Option<Watch>,
     /// When replicas were last looked for.
     probed: Instant,
+    /// When the connections that may have nothing to do were last used by the follower.
+    kept: Instant,
 }
 
 impl Follower {
     pub(super) fn follow(mut self) -> ! {
-        let mut wait = FIRST_WAIT;
+        let mut wait = FIRST_WAIT / 2;
         let mut since = None;
         loop {
+            let began = Instant::now();
             let failure = match self.round(&mut since) {
                 Ok(never) => match never {},
                 Err(failure) => failure,
             };
-            wait = if since.is_none() { FIRST_WAIT } else { (wait * 2).min(self.way.longest_wait()) };
+            // One that fails as soon as all is read again is no better than one that fails before.
+            let lasted = since.is_none() && began.elapsed() >= LASTING;
+            wait = if lasted { FIRST_WAIT } else { (wait * 2).min(self.way.longest_wait()) };
             self.leave(&failure, &mut since);
             std::thread::sleep(wait.mul_f64(0.75 + 0.5 * jitter()));
             self.shared.reach.hush();
@@ -169,7 +175,8 @@ impl Follower {
         let failed = |error: std::io::Error| Failure::Io(error.to_string());
         let told = subscription.as_ref().map(|subscription| subscription.as_fd().try_clone_to_owned());
         let told = told.transpose().map_err(failed)?;
-        let mut round = Round { reader: open(LIMIT)?, told, watch, probed: Instant::now() };
+        let mut round =
+            Round { reader: open(LIMIT)?, told, watch, probed: Instant::now(), kept: Instant::now() };
         let replicas = self.shared.count_replicas(&mut round.reader)?;
         // Before anybody can ask: what was known until now may have changed without a word.
         self.shared.mirror.begin_era(false);
@@ -187,6 +194,8 @@ impl Follower {
             let mut cursor = 0;
             loop {
                 let (next, names) = self.reading(round, |reader| reader.scan(cursor))?;
+                // Among many keys of others a step may show no name at all, and takes its time all the same.
+                self.tend(round)?;
                 self.fetch_names(round, names, era)?;
                 cursor = next;
                 if cursor == 0 || self.shared.mirror.era() != era {
@@ -255,6 +264,9 @@ impl Follower {
             self.shared.refuse_without(replicas);
             round.probed = Instant::now();
         }
+        if round.kept.elapsed() >= IDLE {
+            self.keep(round)?;
+        }
         let now = Instant::now();
         match reach.waits_since() {
             Some(sent) if now.saturating_duration_since(sent) >= LIMIT => return Err(Failure::Silent(LIMIT)),
@@ -263,6 +275,15 @@ impl Follower {
         if reach.wanted().is_some_and(|wanted| self.pinged < wanted) || now >= self.pinged + self.pause() {
             self.ping()?;
         }
+        Ok(())
+    }
+
+    /// A Redis with a `timeout` closes connections that nobody uses, and the next request would pay for that. And a master
+    /// that is made a replica by hand tells nobody.
+    fn keep(&self, round: &mut Round) -> Result<(), Failure> {
+        round.kept = Instant::now();
+        round.reader.is_of_a_master()?;
+        self.shared.reach.keep();
         Ok(())
     }
 
@@ -291,10 +312,6 @@ impl Follower {
         waits.extend(round.watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
         sleep(&mut waits, [overdue, probe].into_iter().flatten().fold(due, Instant::min));
         reach.hush();
-        if round.told.is_none() && Instant::now() >= due {
-            round.reader.ask(&cmd("PING"))?;
-            self.pinged = Instant::now();
-        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Value};
+use redis::{Cmd, Value, cmd};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io;
 
@@ -106,6 +106,15 @@ impl Reach {
             self.lose(failure.clone());
         }
         asked
+    }
+
+    /// Uses the connection that requests have, where none of them does.
+    pub(super) fn keep(&self) {
+        let idle = self.commands.try_lock().is_ok_and(|slot| slot.is_some());
+        if idle {
+            // What fails is told by `take_lost`.
+            let _ = self.ask(&[cmd("PING")]);
+        }
     }
 
     /// Takes in what Redis has told, without waiting for anything. `each` is what to do about it; gives whether there was
@@ -228,6 +237,7 @@ impl Reach {
 
     /// Opens it to requests.
     pub(super) fn open(&self, commands: Link, subscription: Option<Subscription>) {
+        self.news().lost = None;
         let mut slot = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock by which it is heard: nothing that the last one told counts for this one.
         self.heard_before.store(self.heard.swap(0, Ordering::AcqRel), Ordering::Release);
@@ -236,7 +246,6 @@ impl Reach {
         drop(slot);
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
         let mut news = self.news();
-        news.lost = None;
         news.why.clear();
         self.short.store(false, Ordering::Release);
         self.refusing.store(false, Ordering::Release);
@@ -314,8 +323,9 @@ impl Reach {
         if self.phase().is_reachable() {
             news.why = failure.to_string();
             self.enter(&mut news, Phase::Out);
-            news.lost = Some(failure);
         }
+        // Also before it is open to all: who was late with the last connection may have met the next one, and dropped it.
+        news.lost = Some(failure);
         drop(news);
         self.alarm();
     }
