@@ -59,7 +59,7 @@ impl Link {
     }
 
     /// Asks for the server's role again: only a master will do.
-    pub fn is_of_a_master(&mut self) -> Result<(), Failure> {
+    pub fn check_role(&mut self) -> Result<(), Failure> {
         let role = self.ask_all(&[cmd("ROLE")])?.pop().unwrap_or_default();
         is_a_masters(role)
     }
@@ -81,6 +81,9 @@ impl Link {
         auth.arg(password.expose());
         match self.ask_all(&[auth])?.pop() {
             // A server that doesn't know AUTH quotes what it was told: not one word of such an answer is passed on.
+            Some(Value::ServerError(error)) if error.details() == Some("max number of clients reached") => {
+                Err(Failure::Io("it has no room for another client (maxclients)".into()))
+            }
             Some(Value::ServerError(error)) => Err(Failure::SignIn(error.code().to_owned())),
             _ => Ok(()),
         }

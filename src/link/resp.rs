@@ -55,6 +55,10 @@ impl Inbox {
     pub fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
         if self.start == self.bytes.len() {
             self.start_over();
+        } else if self.start > CHUNK {
+            self.bytes.drain(..self.start);
+            self.looked = self.looked.saturating_sub(self.start);
+            self.start = 0;
         }
         let length = self.bytes.len();
         // Large values come in large pieces: as much again as there is, so that the copying stays in proportion.

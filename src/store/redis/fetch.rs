@@ -2,6 +2,7 @@
 //! log, once, and is nothing. Knows no mirror.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use redis::{Cmd, Value, cmd};
 
@@ -15,8 +16,12 @@ use crate::wire::registration;
 
 /// How many keys a step of a scan looks at, and how many records are asked for at once.
 pub(super) const STEP: usize = 1000;
-/// How many bytes of records are asked for at once, at least one.
-const BYTES: usize = 4 * 1024 * 1024;
+/// How many bytes of records are asked for at once, and a record more. They come within one time limit, over a slow network
+/// as well.
+const BYTES: usize = 512 * 1024;
+
+/// How many keys are remembered to have been told; then they are told again.
+const MOST_TOLD: usize = 100_000;
 
 /// Reads records over a connection of its own.
 pub(super) struct Reader<'a> {
@@ -27,9 +32,9 @@ pub(super) struct Reader<'a> {
     pub(super) now: &'a dyn Fn() -> Millis,
 }
 
-/// Keys whose values were told to be no records.
+/// Keys whose values were told to be no records: their hashes, since there may be many, and any length of them.
 pub(super) struct Strangers {
-    told: HashSet<Vec<u8>>,
+    told: HashSet<u64>,
     announcer: Announcer,
 }
 
@@ -163,7 +168,10 @@ impl Strangers {
     }
 
     fn tell(&mut self, key: &[u8], why: &str) {
-        if self.told.insert(key.to_vec()) {
+        if self.told.len() >= MOST_TOLD {
+            self.told.clear();
+        }
+        if self.told.insert(hash(key)) {
             let key = String::from_utf8_lossy(key).into_owned();
             self.announcer
                 .info(|| format!("the Redis key {} holds no agent, and is passed over: {why}", shown(&key)));
@@ -173,7 +181,13 @@ impl Strangers {
     /// What was no record may have become one; should it be none again, that is news.
     fn forget(&mut self, keys: &Keys, name: &str) {
         if !self.told.is_empty() {
-            self.told.remove(keys.key(name).as_bytes());
+            self.told.remove(&hash(keys.key(name).as_bytes()));
         }
     }
+}
+
+fn hash(key: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }

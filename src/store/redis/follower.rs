@@ -3,7 +3,6 @@
 //! same mirror. Nothing is repaired in place, and nobody else connects.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +10,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fetch::{Reader, STEP, Strangers};
 use super::news::Phase;
+use super::way::Way;
 use super::{Reads, Shared};
-use crate::link::sentinel::{Sentinels, Watch};
+use crate::link::sentinel::Watch;
 use crate::link::subscription::{Subscription, Tracking};
-use crate::link::url::{Place, Secret, Url};
 use crate::link::{Failure, Link};
 use crate::quote::count;
 
@@ -30,23 +29,13 @@ const IDLE: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_millis(2);
 /// How often replicas are looked for while there are too few.
 const PROBE: Duration = Duration::from_millis(200);
-/// How long it waits before it connects again: at first, and at most; and where sentinels may soon name another master.
+/// How long it waits before it connects again, at first.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// A round that lasted so long was a good one.
 const LASTING: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-const LONGEST_WAIT_FOR_SENTINELS: Duration = Duration::from_millis(500);
 
 /// How many reasons of one outage are told.
 const REASONS: usize = 5;
-
-/// Where Redis is, and how to sign in.
-pub struct Way {
-    /// The server, or the sentinels that know it.
-    pub url: Url,
-    /// Where the password is read from, at each connecting.
-    pub password_file: Option<PathBuf>,
-}
 
 pub(super) struct Follower {
     pub(super) shared: Arc<Shared>,
@@ -92,7 +81,7 @@ impl Follower {
             wait = if lasted { FIRST_WAIT } else { (wait * 2).min(self.way.longest_wait()) };
             self.leave(&failure, &mut since);
             std::thread::sleep(wait.mul_f64(0.75 + 0.5 * jitter()));
-            self.shared.reach.hush();
+            self.shared.reach.bells.hush();
         }
     }
 
@@ -101,7 +90,7 @@ impl Follower {
     fn leave(&mut self, failure: &Failure, since: &mut Option<Instant>) {
         let Shared { reach, mirror, place, reads, .. } = &*self.shared;
         let known = mirror.is_complete();
-        reach.close(if known { Phase::Out } else { Phase::Connecting }, failure.to_string());
+        reach.close(failure.to_string());
         if since.is_none() {
             *since = Some(Instant::now());
             self.told.clear();
@@ -157,7 +146,7 @@ impl Follower {
 
     fn connect(&mut self) -> Result<Round, Failure> {
         let password = self.way.password()?;
-        let (place, watch) = self.way.master()?;
+        let (place, watch) = self.way.master(LIMIT)?;
         let open = |limit| Link::open(&self.way.url, &place, password.as_ref(), limit);
         let subscription = match Subscription::open(open(LIMIT)?, self.shared.keys.prefix())? {
             Tracking::On(subscription) => Some(subscription),
@@ -259,7 +248,7 @@ impl Follower {
             return Err(failure);
         }
         self.way.heed(&mut round.watch)?;
-        if reach.is_short() && round.probed.elapsed() >= PROBE {
+        if reach.writes.is_short() && round.probed.elapsed() >= PROBE {
             let replicas = self.shared.count_replicas(&mut round.reader)?;
             self.shared.refuse_without(replicas);
             round.probed = Instant::now();
@@ -282,18 +271,18 @@ impl Follower {
     /// that is made a replica by hand tells nobody.
     fn keep(&self, round: &mut Round) -> Result<(), Failure> {
         round.kept = Instant::now();
-        round.reader.is_of_a_master()?;
+        round.reader.check_role()?;
         self.shared.reach.keep();
         Ok(())
     }
 
     /// How long after one PING the next one is sent, as it looks now.
     fn pause(&self) -> Duration {
-        if self.shared.reach.is_asked() { BUSY } else { IDLE }
+        if self.shared.reach.freshness.is_asked() { BUSY } else { IDLE }
     }
 
     fn ping(&mut self) -> Result<(), Failure> {
-        self.shared.reach.forget_asked();
+        self.shared.reach.freshness.forget_asked();
         self.pinged = Instant::now();
         self.shared.reach.ping(self.pinged)
     }
@@ -302,16 +291,16 @@ impl Follower {
     /// of what changes often, several changes are fetched at once.
     fn wait(&mut self, round: &mut Round) -> Result<(), Failure> {
         let reach = &self.shared.reach;
-        let [bell, alarm] = reach.bells();
+        let [bell, alarm] = reach.bells.both();
         sleep(&mut [PollFd::new(alarm, PollFlags::IN)], self.fetched + REST);
         let due = self.pinged + self.pause();
         let overdue = reach.waits_since().map(|sent| sent + LIMIT);
-        let probe = reach.is_short().then(|| round.probed + PROBE);
+        let probe = reach.writes.is_short().then(|| round.probed + PROBE);
         let mut waits = vec![PollFd::new(bell, PollFlags::IN), PollFd::new(alarm, PollFlags::IN)];
         waits.extend(round.told.as_ref().map(|told| PollFd::new(told, PollFlags::IN)));
         waits.extend(round.watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
         sleep(&mut waits, [overdue, probe].into_iter().flatten().fold(due, Instant::min));
-        reach.hush();
+        reach.bells.hush();
         Ok(())
     }
 }
@@ -321,50 +310,6 @@ fn sleep(waits: &mut [PollFd<'_>], end: Instant) {
     let left = end.saturating_duration_since(Instant::now());
     // A signal, or a time that no clock has, is no more than a look too many.
     let _ = Timespec::try_from(left).map(|left| poll(waits, Some(&left)));
-}
-
-impl Way {
-    /// The server to connect to, and what tells of another one.
-    fn master(&self) -> Result<(Place, Option<Watch>), Failure> {
-        let Place::Sentinel { sentinels, service, user, password } = &self.url.place else {
-            return Ok((self.url.place.clone(), None));
-        };
-        let sentinels =
-            Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref() };
-        sentinels.master(LIMIT).map(|(master, watch)| (Place::Tcp(master), watch))
-    }
-
-    /// Ends the round where the sentinels have another master.
-    fn heed(&self, watch: &mut Option<Watch>) -> Result<(), Failure> {
-        let (Some(watching), Place::Sentinel { service, .. }) = (watch.as_mut(), &self.url.place) else {
-            return Ok(());
-        };
-        match watching.has_told_of(service) {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(Failure::NoMaster("another server is master now".into())),
-            // The sentinel is gone. A master that is demoted closes our connections itself.
-            Err(_) => {
-                *watch = None;
-                Ok(())
-            }
-        }
-    }
-
-    fn longest_wait(&self) -> Duration {
-        match self.url.place {
-            Place::Sentinel { .. } => LONGEST_WAIT_FOR_SENTINELS,
-            _ => LONGEST_WAIT,
-        }
-    }
-
-    /// Read each time, so that a password may be replaced while the registry runs.
-    fn password(&self) -> Result<Option<Secret>, Failure> {
-        let Some(path) = &self.password_file else { return Ok(None) };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::PasswordFile(format!("the password file {}: {error}", path.display()))
-        })?;
-        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())))
-    }
 }
 
 /// Between 0 and 1: instances that lost the same Redis don't come back all at once.

@@ -2,12 +2,18 @@
 //! into the mirror or ask Redis by a connection that the follower has opened; they never connect, and never wait for a Redis
 //! that doesn't answer longer than one of them. docs/architecture.md, "Behind Redis", has the invariants by number.
 
+mod bells;
 mod fetch;
 mod follower;
+mod freshness;
 mod keys;
 mod mirror;
 mod news;
 mod reach;
+mod replicas;
+mod telling;
+mod way;
+mod writes;
 
 use std::io;
 use std::sync::Arc;
@@ -18,30 +24,27 @@ use redis::{Cmd, Value, cmd};
 
 use super::{Removed, Store, StoreError};
 use crate::announcer::{Announcer, Reminder};
-use crate::health::{Health, Trouble};
+use crate::health::Health;
 use crate::link::resp::MAX_STRING;
 use crate::link::subscription::Told;
-use crate::link::{Failure, Link, accepted};
-use crate::quote::count;
+use crate::link::{Failure, accepted};
 use crate::wire::registration;
 use crate::wire::render::Rendered;
 use crate::wire::shared::Shared as Bytes;
 use fetch::Strangers;
 use follower::Follower;
-pub use follower::Way;
 use keys::Keys;
 use mirror::{Fetched, Mirror, NEVER, Seen};
 use news::Phase;
 use reach::Reach;
+use replicas::{REPLICA_LIMIT, replicas, wait};
+use telling::telling;
+pub use way::Way;
 
 /// How long a list waits for what has been told to be fetched.
 const LIST_LIMIT: Duration = Duration::from_millis(400);
 /// How many records are noted while lookups wait.
 const NOTED_AT_ONCE: usize = 100;
-/// How long a write waits for replicas.
-const REPLICA_LIMIT: Duration = Duration::from_millis(100);
-/// How long the follower does, when it looks whether they are back.
-const PROBE_LIMIT: Duration = Duration::from_millis(20);
 
 /// What lookups read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,18 +167,27 @@ impl Redis {
     fn write(&self, name: &str, command: Cmd) -> Result<Value, StoreError> {
         self.reachable()?;
         let Shared { reach, mirror, min_replicas, .. } = &*self.shared;
-        if reach.is_short() {
+        if reach.writes.is_short() {
             return Err(self.refused(&reach.why()));
+        }
+        if reach.writes.is_barred(reach.now()) {
+            return Err(self.refused(&"it did not answer the last one"));
         }
         let mut commands = vec![command];
         if *min_replicas > 0 {
             commands.push(wait(*min_replicas, REPLICA_LIMIT));
         }
-        let mut replies = self.ask(&commands).map_err(|failure| self.unavailable(&failure))?.into_iter();
+        let asked = self.ask(&commands).map_err(|failure| {
+            if matches!(failure, Failure::Silent(_)) {
+                reach.writes.bar(reach.now());
+            }
+            self.unavailable(&failure)
+        });
+        let mut replies = asked?.into_iter();
         let done = accepted(replies.next().unwrap_or_default());
         self.shared.take_in();
         mirror.mark([name]);
-        reach.ring();
+        reach.bells.ring();
         let done = done.map_err(|failure| {
             reach.refuse(failure.to_string(), false);
             self.refused(&failure)
@@ -278,7 +290,9 @@ impl Store for Redis {
             Phase::Live => self.catch_up(),
             // Where nobody tells of changes, a list is what is read for it.
             Phase::Loading if !reach.is_tracked() => self.catch_up(),
-            Phase::Loading if mirror.is_void() => reach.wait_to_live(Instant::now() + LIST_LIMIT),
+            Phase::Loading if mirror.is_void() => {
+                reach.wait_to_live(Instant::now() + LIST_LIMIT) && self.catch_up()
+            }
             _ => false,
         };
         if !caught_up && (self.shared.reads == Reads::Redis || !mirror.is_complete()) {
@@ -298,31 +312,8 @@ impl Shared {
             Told::UpTo(_) => {}
         });
         if any {
-            self.reach.ring();
+            self.reach.bells.ring();
         }
-    }
-
-    /// How many replicas have all that Redis has, as far as is asked for.
-    fn count_replicas(&self, link: &mut Link) -> Result<u32, Failure> {
-        if self.min_replicas == 0 {
-            return Ok(0);
-        }
-        // WAIT is about what its connection did last; a command that reads makes that the present.
-        let replies = link.ask_all(&[cmd("ROLE"), wait(self.min_replicas, PROBE_LIMIT)])?;
-        Ok(replicas(replies.into_iter().next_back().unwrap_or_default()))
-    }
-
-    /// Refuses writes where too few replicas have what was written.
-    fn refuse_without(&self, replicas: u32) {
-        match replicas < self.min_replicas {
-            true => self.reach.refuse(self.too_few(replicas), true),
-            false if self.min_replicas > 0 => self.reach.accept(),
-            false => {}
-        }
-    }
-
-    fn too_few(&self, replicas: u32) -> String {
-        format!("{replicas} replicas have it, of {} that must (--redis-min-replicas)", self.min_replicas)
     }
 
     /// Notes what was fetched.
@@ -338,59 +329,4 @@ impl Shared {
             });
         }
     }
-}
-
-/// Waits until so many replicas have what this connection did last, for `limit` at most; Redis answers how many do.
-fn wait(replicas: u32, limit: Duration) -> Cmd {
-    cmd("WAIT").arg(replicas).arg(limit.as_millis() as u64).to_owned()
-}
-
-fn replicas(reply: Value) -> u32 {
-    match reply {
-        Value::Int(count) => u32::try_from(count).unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// What health is told of each phase.
-fn telling(place: String, reads: Reads, mirror: Arc<Mirror>, health: Arc<Health>) -> reach::Tell {
-    Box::new(move |phase, since, why| {
-        let (place, why, mirror) = (place.clone(), why.to_owned(), Arc::clone(&mirror));
-        let trouble = |ready, text: Box<dyn Fn(Duration) -> String + Send>| Trouble { since, ready, text };
-        health.set_trouble(match phase {
-            Phase::Live if why.is_empty() => None,
-            Phase::Live => Some(trouble(
-                true,
-                Box::new(move |_| format!("{place} takes nothing that is written: {why}; lookups go on")),
-            )),
-            Phase::Connecting => Some(trouble(
-                false,
-                Box::new(move |age| format!("{place} out of reach for {} s: {}", age.as_secs(), first(&why))),
-            )),
-            Phase::Loading => Some(trouble(
-                true,
-                Box::new(move |_| format!("the records of {place} are being read; lookups ask it")),
-            )),
-            Phase::Out => {
-                let answered = match reads {
-                    Reads::Mirror => {
-                        format!("lookups answered from {} known then", count(mirror.agents(), "record"))
-                    }
-                    Reads::Redis => {
-                        "lookups are refused, as they are to be answered by Redis alone".to_owned()
-                    }
-                };
-                Some(trouble(
-                    reads == Reads::Mirror,
-                    Box::new(move |age| {
-                        format!("{place} out of reach for {} s: {why}; {answered}", age.as_secs())
-                    }),
-                ))
-            }
-        });
-    })
-}
-
-fn first(why: &str) -> &str {
-    if why.is_empty() { "not connected yet" } else { why }
 }

@@ -29,6 +29,8 @@ impl Phase {
 
 /// What some wait for.
 pub(super) struct News {
+    /// Whether all records have ever been read.
+    pub(super) complete: bool,
     /// Since when Redis can be asked, or can't.
     pub(super) since: Instant,
     /// All marks up to this one have been fetched.
@@ -45,6 +47,11 @@ pub(super) struct News {
 
 impl News {
     pub(super) fn new(since: Instant) -> News {
-        News { since, settled: 0, heard: None, wanted: None, lost: None, why: String::new() }
+        News { complete: false, since, settled: 0, heard: None, wanted: None, lost: None, why: String::new() }
+    }
+
+    /// The phase where Redis can't be asked.
+    pub(super) fn without(&self) -> Phase {
+        if self.complete { Phase::Out } else { Phase::Connecting }
     }
 }

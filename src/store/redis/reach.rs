@@ -2,22 +2,20 @@
 //! what has been heard. The follower gives and takes the connections; a request that finds one dead drops it, and all others
 //! are told so. Knows no records.
 
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::{Cmd, Value, cmd};
-use rustix::event::{EventfdFlags, eventfd};
 use rustix::io;
 
+use super::bells::Bells;
+use super::freshness::Freshness;
 use super::mirror::Millis;
 use super::news::{News, Phase};
+use super::writes::Writes;
 use crate::link::subscription::{Subscription, Told};
 use crate::link::{Failure, Link};
-
-/// How old what Redis told last may be for the mirror to answer.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Tells health in which phase the follower is, since when Redis can be asked or can't, and why it can't.
 pub(super) type Tell = Box<dyn Fn(Phase, Instant, &str) + Send + Sync>;
@@ -32,29 +30,18 @@ pub(super) struct Reach {
     told: Condvar,
     commands: Mutex<Option<Link>>,
     subscription: Mutex<Option<Subscription>>,
-    /// When the last answered PING was sent, in milliseconds from the start and 1; 0 while none was.
-    heard: AtomicU64,
-    /// The same of the subscription before this one: what was known then is as fresh as that.
-    heard_before: AtomicU64,
-    /// Whether anybody has looked since the follower last sent a PING.
-    asked: AtomicBool,
+    pub(super) freshness: Freshness,
     /// Whether changes are told at all.
     tracked: AtomicBool,
-    /// Whether too few replicas have what is written: no write is tried then.
-    short: AtomicBool,
-    /// Whether the last write was refused.
-    refusing: AtomicBool,
-    /// Wakes the follower, when it has rested; the alarm wakes it on the spot.
-    bell: OwnedFd,
-    alarm: OwnedFd,
+    pub(super) writes: Writes,
+    /// Wake the follower.
+    pub(super) bells: Bells,
 }
 
 impl Reach {
     pub(super) fn new(tell: Tell) -> io::Result<Reach> {
         let started = Instant::now();
         tell(Phase::Connecting, started, "");
-        let eventfd = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        let (bell, alarm) = (eventfd()?, eventfd()?);
         Ok(Reach {
             started,
             tell,
@@ -63,14 +50,10 @@ impl Reach {
             told: Condvar::new(),
             commands: Mutex::default(),
             subscription: Mutex::default(),
-            heard: AtomicU64::new(0),
-            heard_before: AtomicU64::new(0),
-            asked: AtomicBool::new(false),
+            freshness: Freshness::default(),
             tracked: AtomicBool::new(true),
-            short: AtomicBool::new(false),
-            refusing: AtomicBool::new(false),
-            bell,
-            alarm,
+            writes: Writes::default(),
+            bells: Bells::new()?,
         })
     }
 
@@ -152,8 +135,7 @@ impl Reach {
 
     /// Notes that all has been told that Redis did until `sent`.
     pub(super) fn hear(&self, sent: Instant) {
-        let millis = sent.saturating_duration_since(self.started).as_millis() as u64 + 1;
-        self.heard.fetch_max(millis, Ordering::Release);
+        self.freshness.hear(sent.saturating_duration_since(self.started).as_millis() as Millis);
         let mut news = self.news();
         news.heard = news.heard.max(Some(sent));
         self.told.notify_all();
@@ -162,25 +144,15 @@ impl Reach {
     /// Whether what is known is no older than a mirror may be at `now`, which it never is where nobody tells of changes. Has
     /// the follower see to it that it stays so.
     pub(super) fn is_fresh(&self, now: Millis) -> bool {
-        if !self.asked.load(Ordering::Relaxed) && !self.asked.swap(true, Ordering::AcqRel) {
-            self.ring();
+        if self.freshness.ask() {
+            self.bells.ring();
         }
-        self.is_tracked() && is_fresh(self.heard.load(Ordering::Acquire), now)
+        self.is_tracked() && self.freshness.is_fresh(now)
     }
 
-    /// Whether that may still be said of what was known when the last connection was lost. A reload takes less time than that
-    /// most often, and is not noticed.
+    /// Whether that may still be said of what was known when the last connection was lost.
     pub(super) fn was_fresh(&self, now: Millis) -> bool {
-        self.is_tracked() && is_fresh(self.heard_before.load(Ordering::Acquire), now)
-    }
-
-    /// Whether anybody has asked [`is_fresh`](Reach::is_fresh) since that was last forgotten.
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
-    }
-
-    pub(super) fn forget_asked(&self) {
-        self.asked.store(false, Ordering::Release);
+        self.is_tracked() && self.freshness.was_fresh(now)
     }
 
     /// Waits until all is told that Redis did before `moment`; false where that doesn't come by `end`.
@@ -188,13 +160,13 @@ impl Reach {
         let mut news = self.news();
         news.wanted = news.wanted.max(Some(moment));
         drop(news);
-        self.alarm();
+        self.bells.alarm();
         self.wait(end, |news| news.heard >= Some(moment))
     }
 
     /// Waits until all marks up to this one have been fetched; false where that isn't so by `end`.
     pub(super) fn wait_to_settle(&self, marks: u64, end: Instant) -> bool {
-        self.alarm();
+        self.bells.alarm();
         self.wait(end, |news| news.settled >= marks)
     }
 
@@ -240,15 +212,14 @@ impl Reach {
         self.news().lost = None;
         let mut slot = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock by which it is heard: nothing that the last one told counts for this one.
-        self.heard_before.store(self.heard.swap(0, Ordering::AcqRel), Ordering::Release);
+        self.freshness.begin();
         self.tracked.store(subscription.is_some(), Ordering::Release);
         *slot = subscription;
         drop(slot);
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
         let mut news = self.news();
         news.why.clear();
-        self.short.store(false, Ordering::Release);
-        self.refusing.store(false, Ordering::Release);
+        self.writes.begin();
         self.enter(&mut news, Phase::Loading);
     }
 
@@ -259,23 +230,17 @@ impl Reach {
             news.why = why;
             self.enter(&mut news, self.phase());
         }
-        self.short.store(short, Ordering::Release);
-        self.refusing.store(true, Ordering::Release);
+        self.writes.refuse(short);
         drop(news);
         if short {
-            self.ring();
+            self.bells.ring();
         }
     }
 
     /// Notes that it takes what is written.
     pub(super) fn accept(&self) {
-        if !self.refusing.load(Ordering::Acquire) {
-            return;
-        }
-        let mut news = self.news();
-        self.short.store(false, Ordering::Release);
-        self.refusing.store(false, Ordering::Release);
-        if self.phase().is_reachable() {
+        if self.writes.accept() && self.phase().is_reachable() {
+            let mut news = self.news();
             news.why.clear();
             self.enter(&mut news, self.phase());
         }
@@ -286,17 +251,13 @@ impl Reach {
         self.tracked.load(Ordering::Acquire)
     }
 
-    /// Whether too few replicas have what is written.
-    pub(super) fn is_short(&self) -> bool {
-        self.short.load(Ordering::Acquire)
-    }
-
     /// Notes a further phase, unless a connection has been lost meanwhile.
     pub(super) fn go_on(&self, phase: Phase) -> Result<(), Failure> {
         let mut news = self.news();
         match news.lost.take() {
             Some(failure) => Err(failure),
             None => {
+                news.complete |= phase == Phase::Live;
                 self.enter(&mut news, phase);
                 Ok(())
             }
@@ -322,54 +283,25 @@ impl Reach {
         let mut news = self.news();
         if self.phase().is_reachable() {
             news.why = failure.to_string();
-            self.enter(&mut news, Phase::Out);
+            let phase = news.without();
+            self.enter(&mut news, phase);
         }
         // Also before it is open to all: who was late with the last connection may have met the next one, and dropped it.
         news.lost = Some(failure);
         drop(news);
-        self.alarm();
+        self.bells.alarm();
     }
 
     /// Takes both connections away; why.
-    pub(super) fn close(&self, phase: Phase, why: String) {
+    pub(super) fn close(&self, why: String) {
         let mut news = self.news();
         (news.why, news.lost) = (why, None);
+        let phase = news.without();
         self.enter(&mut news, phase);
         drop(news);
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.subscription.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
-
-    /// What wakes the follower, and what does so while it rests.
-    pub(super) fn bells(&self) -> [&OwnedFd; 2] {
-        [&self.bell, &self.alarm]
-    }
-
-    /// There is something to do, and nobody waits for it.
-    pub(super) fn ring(&self) {
-        ring(&self.bell);
-    }
-
-    /// Somebody waits.
-    fn alarm(&self) {
-        ring(&self.alarm);
-    }
-
-    /// Silences both until they are rung again.
-    pub(super) fn hush(&self) {
-        for bell in self.bells() {
-            let _ = rustix::io::read(bell, &mut [0; 8]);
-        }
-    }
-}
-
-/// It is a counter, and full only where nobody has listened for 2^64 rings.
-fn ring(bell: &OwnedFd) {
-    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
-}
-
-fn is_fresh(heard: u64, now: Millis) -> bool {
-    heard > 0 && now < heard + FRESH.as_millis() as Millis
 }
 
 /// The failure that a value is which says that the server is of no more use.

@@ -1,0 +1,65 @@
+//! The way to Redis: which server is to be connected to, by its address or by what sentinels say, and with which password.
+//! Knows nothing of what is asked there.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::link::Failure;
+use crate::link::sentinel::{Sentinels, Watch};
+use crate::link::url::{Place, Secret, Url};
+
+/// How long the longest wait between two tries is; and where sentinels may soon name another master.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT_FOR_SENTINELS: Duration = Duration::from_millis(500);
+
+/// Where Redis is, and how to sign in.
+pub struct Way {
+    /// The server, or the sentinels that know it.
+    pub url: Url,
+    /// Where the password is read from, at each connecting.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Way {
+    /// The server to connect to, and what tells of another one.
+    pub(super) fn master(&self, limit: Duration) -> Result<(Place, Option<Watch>), Failure> {
+        let Place::Sentinel { sentinels, service, user, password } = &self.url.place else {
+            return Ok((self.url.place.clone(), None));
+        };
+        let sentinels =
+            Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref() };
+        sentinels.master(limit).map(|(master, watch)| (Place::Tcp(master), watch))
+    }
+
+    /// Ends the round where the sentinels have another master.
+    pub(super) fn heed(&self, watch: &mut Option<Watch>) -> Result<(), Failure> {
+        let (Some(watching), Place::Sentinel { service, .. }) = (watch.as_mut(), &self.url.place) else {
+            return Ok(());
+        };
+        match watching.has_told_of(service) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Failure::NoMaster("another server is master now".into())),
+            // The sentinel is gone. A master that is demoted closes our connections itself.
+            Err(_) => {
+                *watch = None;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn longest_wait(&self) -> Duration {
+        match self.url.place {
+            Place::Sentinel { .. } => LONGEST_WAIT_FOR_SENTINELS,
+            _ => LONGEST_WAIT,
+        }
+    }
+
+    /// Read each time, so that a password may be replaced while the registry runs.
+    pub(super) fn password(&self) -> Result<Option<Secret>, Failure> {
+        let Some(path) = &self.password_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::PasswordFile(format!("the password file {}: {error}", path.display()))
+        })?;
+        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+    }
+}
