@@ -164,37 +164,30 @@ fn greet_and_stop() {
     assert_stopped(&registry.finish(STOPPED), "SIGTERM");
 }
 
-/// How long the daemon is frozen: past one wait for further requests (50 ms), and well short of what the stop may take
-/// (400 ms).
-const FROZEN: Duration = Duration::from_millis(60);
-/// Who has not spoken by then, as the machine was busy, is owed no answer.
-const IN_TIME: Duration = Duration::from_millis(200);
-/// Its threads run a race, which has to end one way in each of these.
-const RACES: usize = 24;
+/// One wait of the stop for further requests (50 ms), and a little.
+const ONE_WAIT: Duration = Duration::from_millis(55);
+/// On a busy machine a thread of either side may be late for the next one, so one of these must do.
+const TRIES: usize = 10;
 
 #[test]
-fn who_speaks_only_as_the_stop_is_about_to_end_is_answered() {
-    (0..RACES).for_each(|_| speak_at_the_end());
+fn who_begins_to_speak_during_the_stop_may_go_on() {
+    let answered = (0..TRIES).any(|_| begin_to_speak_and_ask());
+    assert!(answered, "a peer that had said a byte was never waited for");
 }
 
-/// Once it goes on, the loop finds that nobody has asked for a while, and libzmq's thread that the last one has spoken.
-fn speak_at_the_end() {
+/// Whether a peer was answered that had connected before the stop, said its first byte soon after, and the rest a wait later.
+fn begin_to_speak_and_ask() -> bool {
     let mut registry = Registry::start();
     let said = zmtp::blurt(Version::V2_0, &[b"", LIST.as_bytes()]);
-    let mut silent = [registry.port(), registry.health_port()].map(Raw::connect);
-    let start = Instant::now();
+    let (first_byte, rest) = said.split_at(1);
+    let mut silent = Raw::connect(registry.port());
     registry.signal(Signal::TERM);
     registry.wait_for_log(|line| line.ends_with("stopping: SIGTERM"));
-    registry.signal(Signal::STOP);
-    let spoke = silent.iter_mut().all(|connection| connection.try_send(&said).is_ok());
-    thread::sleep(FROZEN);
-    registry.signal(Signal::CONT);
-    if start.elapsed() < IN_TIME {
-        assert!(spoke, "{}", registry.evidence());
-        for connection in &silent {
-            let reply = Peer::blurted(connection.stream(), Version::V2_0).reply();
-            assert!(reply.starts_with(br#"{"status":"#), "{}\n{}", shown(&reply), registry.evidence());
-        }
-    }
+    // Who is given up meanwhile shows it by what it hears.
+    let _ = silent.try_send(first_byte);
+    thread::sleep(ONE_WAIT);
+    let _ = silent.try_send(rest);
+    let (heard, _end) = silent.read_to_end();
     assert_stopped(&registry.finish(STOPPED), "SIGTERM");
+    heard.ends_with(NOBODY)
 }
