@@ -5,6 +5,7 @@
 
 mod agents;
 mod codes;
+mod instances;
 mod lines;
 mod markup;
 mod page;
