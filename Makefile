@@ -85,7 +85,7 @@ mutants: ## see whether the unit tests notice small changes in parse, act and st
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
 	$(CARGO) mutants $(ARGS) || { [ $$? = 3 ] && [ ! -s target/mutants.out/missed.txt ]; }
 
-bench: ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
+bench: tools ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
 	$(CARGO) bench --locked --bench registry -- $(ARGS)
 
 bench-peers: ## the same work on Redis, NATS, ZooKeeper and etcd (as root on Debian, installs them)

@@ -58,8 +58,8 @@ impl Requests {
         match self.question {
             Question::Lookup => Some(lookup(self.random.below(self.agents))),
             Question::Register => {
-                let (agent, port) = (self.random.below(self.agents), 10_000 + self.random.below(50_000));
-                Some(registration(&name(agent), port, &self.filler))
+                let (name, port) = self.mover();
+                Some(registration(&name, port, &self.filler))
             }
             Question::Fill => {
                 let agent = self.filled;
@@ -67,6 +67,21 @@ impl Requests {
                 (agent < self.agents).then(|| registration(&name(agent), 50_000, &self.filler))
             }
         }
+    }
+
+    /// The name of an agent picked at random.
+    pub(crate) fn next_name(&mut self) -> String {
+        name(self.random.below(self.agents))
+    }
+
+    /// The same, and the record that it leaves when it registers at another port.
+    pub(crate) fn next_record(&mut self) -> (String, String) {
+        let (name, port) = self.mover();
+        (name, record_at(port, &self.filler))
+    }
+
+    fn mover(&mut self) -> (String, u32) {
+        (self.next_name(), 10_000 + self.random.below(50_000))
     }
 }
 
@@ -91,6 +106,15 @@ pub(crate) fn lookup(agent: u32) -> String {
     format!(r#"{{"action":"get_agent_endpoint","agent_name":"{}"}}"#, name(agent))
 }
 
+/// An agent's name, and its record as a registry would keep it.
+pub(crate) fn record(agent: u32) -> (String, String) {
+    (name(agent), record_at(50_000, &filler()))
+}
+
+fn record_at(port: u32, filler: &str) -> String {
+    format!(r#"{{{},"last_registered":"2026-01-01T00:00:00.000Z"}}"#, endpoint(port, filler))
+}
+
 /// The members that a registration and a record share.
 fn endpoint(port: u32, filler: &str) -> String {
     format!(
@@ -104,8 +128,7 @@ fn endpoint(port: u32, filler: &str) -> String {
 
 /// What brings a record to `RECORD_BYTES`.
 fn filler() -> String {
-    let record = format!(r#"{{{},"last_registered":"2026-01-01T00:00:00.000Z"}}"#, endpoint(50_000, ""));
-    "z".repeat(RECORD_BYTES - record.len())
+    "z".repeat(RECORD_BYTES - record_at(50_000, "").len())
 }
 
 /// Marsaglia's generator: cheap, and good enough to defeat caches.

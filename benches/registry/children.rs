@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use crate::agents::Question;
 use crate::exec;
 use crate::load::{Order, Target};
+use crate::redis_server::RedisServer;
 use crate::sample::Sample;
 use crate::{idle, roles};
 
@@ -21,6 +23,9 @@ pub(crate) const REGISTRY: &str = env!("CARGO_BIN_EXE_service-registry");
 
 /// Where servers leave what they say.
 const LOGS: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// How a registry ends a line, or the first part of one, when it has read the records of all agents.
+const READ: &str = ": 100,000 records";
 
 /// How long a process may take to be ready, or to stop when asked.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -105,8 +110,13 @@ pub(crate) struct Server {
 impl Server {
     /// `name` tells its log from the others'; `more` are further flags.
     pub(crate) fn registry(name: &str, more: &[&str]) -> Self {
-        let is_ready = |said: &str| said.lines().any(|line| line.ends_with("ready"));
-        Self::start(name, &mut registry_command(more), is_ready)
+        Self::start(name, &mut registry_command(more), is_up)
+    }
+
+    /// A registry that keeps its agents in `redis`, and has read all that are there.
+    pub(crate) fn behind(redis: &RedisServer, name: &str, more: &[&str]) -> Self {
+        let is_ready = |said: &str| is_up(said) && said.contains(READ);
+        Self::start(name, &mut registry_command(&[&redis.flags()[..], more].concat()), is_ready)
     }
 
     /// An echo or a hello, by its role.
@@ -136,6 +146,10 @@ impl Server {
     }
 }
 
+fn is_up(said: &str) -> bool {
+    said.lines().any(|line| line.ends_with("ready"))
+}
+
 fn said(log: &Path) -> String {
     fs::read_to_string(log).unwrap_or_else(|error| format!("{}: {error}", log.display()))
 }
@@ -157,14 +171,22 @@ pub(crate) fn idle_peers(server: &Server, count: usize) -> Process {
 /// Runs a load generator to its end.
 pub(crate) fn load(order: &Order, server: &Server) -> Sample {
     let target = Target { address: server.address, pid: server.pid() };
-    let arguments = roles::load_arguments(&target, order);
-    let output = roles::command("load", arguments).stderr(Stdio::piped()).output();
-    let output = output.expect("a load generator starts");
+    let sample = measured(roles::command("load", roles::load_arguments(&target, order)));
+    sample.unwrap_or_else(|error| panic!("{error}\nserver {}:\n{}", server.address, server.said()))
+}
+
+/// Runs a client that has nothing but Redis to its end.
+pub(crate) fn bare(question: Question, redis: &RedisServer, duration: Duration) -> Sample {
+    let [port, pid, millis] = [redis.port().into(), redis.pid().into(), duration.as_millis()];
+    let arguments = [&port.to_string(), &pid.to_string(), question.name(), &millis.to_string()];
+    measured(roles::command("bare", arguments)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What a process has measured, which is all that it prints.
+fn measured(mut command: Command) -> Result<Sample, String> {
+    let output = command.stderr(Stdio::piped()).output().expect("a load generator starts");
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let sample = said.trim().parse();
-    sample.unwrap_or_else(|error: String| {
-        let log = server.said();
-        panic!("{error}\nload generator: {}: {complained}\nserver {}:\n{log}", output.status, server.address)
-    })
+    sample.map_err(|error: String| format!("{error}\nload generator: {}: {complained}", output.status))
 }

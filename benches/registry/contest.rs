@@ -6,6 +6,7 @@ use crate::children::{self, Server};
 use crate::load::{Order, Shape};
 use crate::pin::{Pinned, Placement};
 use crate::rounds::{Effort, Rounds};
+use crate::sample::Sample;
 use crate::table::Row;
 
 /// One kind of load.
@@ -59,11 +60,32 @@ pub(crate) fn contest(
     against: &str,
     effort: Effort,
 ) -> Row {
-    eprintln!("{} …", work.title);
     let pids = servers.map(Server::pid);
-    let _pinned = Pinned::to(work.placement, &pids);
+    let company = Company { servers: &pids, beside: &[] };
+    contest_in(work, company, against, effort, |index| children::load(order, servers[index]))
+}
+
+/// The processes that work while something is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Company<'a> {
+    /// Those that answer, one of which is judged.
+    pub(crate) servers: &'a [u32],
+    /// Those that stand beside the load, and take from its processor what they need.
+    pub(crate) beside: &'a [u32],
+}
+
+/// The same where the three don't differ by their address alone: `measure` measures one of them by its number.
+pub(crate) fn contest_in(
+    work: &Work,
+    company: Company<'_>,
+    against: &str,
+    effort: Effort,
+    measure: impl FnMut(usize) -> Sample,
+) -> Row {
+    eprintln!("{} …", work.title);
+    let _pinned = Pinned::to(work.placement, company);
     let count = if work.is_steady { effort.for_steady().rounds } else { effort.rounds };
-    let rounds = Rounds::run(count, servers.len(), &pids, |index| children::load(order, servers[index]));
+    let rounds = Rounds::run(count, 3, &company.pids(), measure);
     let (ratio, null) = (rounds.ratio(0, 1), rounds.ratio(2, 1));
     Row {
         work: work.title.to_owned(),
@@ -73,5 +95,11 @@ pub(crate) fn contest(
         null: Some(null),
         must_be: work.bar.words(),
         is_met: work.bar.is_met(ratio.median, null.median),
+    }
+}
+
+impl Company<'_> {
+    fn pids(&self) -> Vec<u32> {
+        [self.servers, self.beside].concat()
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::agents::{self, Question};
+use crate::agents::{self, AGENTS, Question};
 use crate::ask;
 use crate::children::{self, Server};
 use crate::load::{Order, Shape};
+use crate::redis_server::RedisServer;
 
 pub(crate) struct Filled {
     pub(crate) server: Server,
@@ -17,13 +18,22 @@ pub(crate) struct Filled {
 impl Filled {
     /// Starts a registry with `more` flags, and registers each of so many agents.
     pub(crate) fn start(name: &str, agents: u32, more: &[&str]) -> Self {
-        let mut filled = Self { server: Server::registry(name, more), agents, lookup_bytes: 0 };
+        let filled = Self { server: Server::registry(name, more), agents, lookup_bytes: 0 };
         let order = filled.order(Shape::Kept { connections: 4, window: 16 }, Question::Fill, Duration::ZERO);
         let answered = children::load(&order, &filled.server).replies;
         assert_eq!(answered, agents as usize, "registrations answered");
-        let lookup = ask::ask(filled.server.address(), &agents::lookup(0)).expect("the first lookup");
-        filled.lookup_bytes = lookup.len();
-        filled
+        filled.answering()
+    }
+
+    /// Starts a registry with `more` flags that finds all agents in `redis`.
+    pub(crate) fn behind(redis: &RedisServer, name: &str, more: &[&str]) -> Self {
+        let server = Server::behind(redis, name, more);
+        Self { server, agents: AGENTS, lookup_bytes: 0 }.answering()
+    }
+
+    fn answering(self) -> Self {
+        let lookup = ask::ask(self.server.address(), &agents::lookup(0)).expect("the first lookup");
+        Self { lookup_bytes: lookup.len(), ..self }
     }
 
     /// To ask its agents, or whoever answers as it does.

@@ -3,6 +3,7 @@
 
 use crate::agents::{AGENTS, Question};
 use crate::children::{self, Server};
+use crate::contest::Company;
 use crate::filled::Filled;
 use crate::inspect;
 use crate::load::Shape;
@@ -59,7 +60,7 @@ fn lookups(registries: &[Filled], echo: &Server, shape: Shape, effort: Effort) -
     eprintln!("lookups on each in turn …");
     let servers: Vec<&Server> = registries.iter().map(|registry| &registry.server).chain([echo]).collect();
     let pids: Vec<u32> = servers.iter().map(|server| server.pid()).collect();
-    let _pinned = Pinned::to(Placement::Shared, &pids);
+    let _pinned = Pinned::to(Placement::Shared, Company { servers: &pids, beside: &[] });
     Rounds::run(effort.rounds, servers.len(), &pids, |contestant| {
         let registry = &registries[contestant.min(registries.len() - 1)];
         children::load(&registry.order(shape, Question::Lookup, effort.each), servers[contestant])
@@ -71,7 +72,7 @@ fn by_peers(effort: Effort) -> String {
     let reply_bytes = registry.order(LOCKSTEP, Question::Lookup, effort.each).reply_bytes;
     let servers = [&registry.server, &Server::plain("echo", "echo", reply_bytes)];
     let pids = servers.map(Server::pid);
-    let _pinned = Pinned::to(Placement::Shared, &pids);
+    let _pinned = Pinned::to(Placement::Shared, Company { servers: &pids, beside: &[] });
     let rows = PEERS_OF_EACH.map(|connections| {
         eprintln!("peers: {} …", grouped(connections as u64));
         let order = registry.order(Shape::Kept { connections, window: 1 }, Question::Lookup, effort.each);

@@ -15,7 +15,7 @@ use crate::peer::Peer;
 use crate::sample::{Sample, Tally};
 
 /// Not counted: caches settle.
-const WARM_UP: Duration = Duration::from_millis(100);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(100);
 /// To fill a registry is bounded by the number of agents, and by this.
 const LONGEST: Duration = Duration::from_secs(120);
 /// So long, at most, a server may still be busy with connections that have gone before the next one is measured.

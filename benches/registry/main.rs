@@ -1,15 +1,17 @@
 //! `cargo bench --bench registry`: the registry's figures, each beside a bare libzmq echo of the same run, as one
 //! table in Markdown. Read docs/performance.md for what they mean.
 //!
-//! In reading order: `loads`, `crowd`, `churn` and `still` are the figures, and `growth` the tables of another kind;
-//! `contest` and `rounds` are how they are measured, `children` the processes that are, `filled` a registry that
-//! knows its agents. `roles` is what each process is: `load`, `echo`, `hello`, `idle`. `connections`, `peer` and
-//! `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
+//! In reading order: `loads`, `crowd`, `churn`, `behind`, `reload` and `still` are the figures, and `growth` the tables
+//! of another kind; `contest` and `rounds` are how they are measured, `children` and `redis_server` the processes that
+//! are, `filled` a registry that knows its agents. `roles` is what each process is: `load`, `echo`, `hello`, `bare`,
+//! `idle`. `connections`, `peer` and `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod agents;
 mod ask;
+mod bare;
+mod behind;
 mod children;
 mod churn;
 mod connections;
@@ -31,8 +33,11 @@ mod load;
 mod loads;
 mod machine;
 mod options;
+mod pace;
 mod peer;
 mod pin;
+mod redis_server;
+mod reload;
 mod roles;
 mod rounds;
 mod sample;
@@ -84,6 +89,16 @@ fn run(options: Options) {
 
 fn figures(options: &Options) -> Vec<Row> {
     let mut rows = of_a_filled_registry(options);
+    if options.only.holds(reload::BESIDE) {
+        rows.push(reload::lookups_beside(options.effort));
+    }
+    if options.only.holds(reload::LOAD) {
+        rows.extend(reload::load());
+    }
+    if options.only.holds("rest-redis") {
+        eprintln!("at rest behind Redis …");
+        rows.push(still::at_rest_behind_redis());
+    }
     if options.only.holds("rest") {
         eprintln!("at rest …");
         rows.extend(still::at_rest());
@@ -102,7 +117,8 @@ fn figures(options: &Options) -> Vec<Row> {
 fn of_a_filled_registry(options: &Options) -> Vec<Row> {
     let wants = |figure: &str| options.only.holds(figure);
     let loads: Vec<_> = LOADS.iter().filter(|load| wants(load.name)).collect();
-    if loads.is_empty() && ![crowd::NAME, churn::NAME, "filled"].into_iter().any(wants) {
+    let others = behind::names().chain([crowd::NAME, churn::NAME, "filled"]);
+    if loads.is_empty() && !others.into_iter().any(wants) {
         return Vec::new();
     }
     eprintln!("filling …");
@@ -110,6 +126,7 @@ fn of_a_filled_registry(options: &Options) -> Vec<Row> {
     let memory = wants("filled").then(|| still::memory_filled(&registry.server));
     let mut rows: Vec<Row> =
         loads.into_iter().map(|load| loads::row(load, &registry, options.effort)).collect();
+    rows.extend(behind::rows(&registry, wants, options.effort));
     if wants(crowd::NAME) {
         rows.extend(crowd::rows(&registry, options.effort));
     }

@@ -4,10 +4,20 @@ use std::time::Duration;
 
 use crate::loads::LOADS;
 use crate::rounds::Effort;
-use crate::{churn, crowd};
+use crate::{behind, churn, crowd, reload};
 
 /// Figures that are not loads by themselves.
-const OTHERS: [&str; 6] = [crowd::NAME, churn::NAME, "filled", "rest", "start", "executable"];
+const OTHERS: [&str; 9] = [
+    crowd::NAME,
+    churn::NAME,
+    "filled",
+    reload::BESIDE,
+    reload::LOAD,
+    "rest-redis",
+    "rest",
+    "start",
+    "executable",
+];
 
 const DEFAULT: Effort = Effort { rounds: 27, each: Duration::from_millis(300) };
 
@@ -69,7 +79,7 @@ fn selection(list: &str) -> Result<Selection, String> {
 }
 
 fn figures() -> impl Iterator<Item = &'static str> {
-    LOADS.iter().map(|load| load.name).chain(OTHERS)
+    LOADS.iter().map(|load| load.name).chain(behind::names()).chain(OTHERS)
 }
 
 fn help() -> String {

@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use crate::contest::Company;
 use crate::inspect;
 
 /// Who may run where.
@@ -25,21 +26,22 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
-    pub(crate) fn to(placement: Placement, servers: &[u32]) -> Self {
+    pub(crate) fn to(placement: Placement, company: Company<'_>) -> Self {
         let itself = std::process::id();
         let allowed = inspect::allowed_processors(itself);
         let processor = |place: Option<&str>| place.unwrap_or_default().to_owned();
         let first = processor(allowed.split([',', '-']).next());
         let last = processor(allowed.rsplit([',', '-']).next());
+        let with_the_load = [&[itself], company.beside].concat();
         match placement {
             Placement::Free => {}
-            Placement::Shared => set(&[&[itself], servers].concat(), &last),
+            Placement::Shared => set(&[&with_the_load, company.servers].concat(), &last),
             Placement::Apart => {
-                set(&[itself], &first);
-                set(servers, &last);
+                set(&with_the_load, &first);
+                set(company.servers, &last);
             }
         }
-        Self { pids: [&[itself], servers].concat(), allowed }
+        Self { pids: [&with_the_load, company.servers].concat(), allowed }
     }
 }
 

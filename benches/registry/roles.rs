@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::agents::Question;
 use crate::exec::{FLAG, die_with, exec, misused};
 use crate::load::{Order, Shape, Target};
-use crate::{echo, hello, idle, load};
+use crate::{bare, echo, hello, idle, load};
 
 /// The command that starts this executable in a role.
 pub(crate) fn command<S: AsRef<OsStr>>(role: &str, arguments: impl IntoIterator<Item = S>) -> Command {
@@ -53,6 +53,11 @@ pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
         ("echo", [reply_bytes]) => echo::run(parse(reply_bytes)?),
         ("hello", [reply_bytes]) => hello::run(parse(reply_bytes)?),
         ("idle", [target, count]) => idle::run(parse(target)?, parse(count)?),
+        ("bare", [port, pid, question, millis]) => {
+            let question = Question::from_name(question).ok_or_else(|| misused(arguments))?;
+            let duration = Duration::from_millis(parse(millis)?);
+            bare::run(parse(port)?, parse(pid)?, question, duration).map(|sample| println!("{sample}"))
+        }
         ("load", [address, pid, rest @ ..]) => {
             let target = Target { address: parse(address)?, pid: parse(pid)? };
             load::run(&target, &order(rest)?).map(|sample| println!("{sample}"))

@@ -65,6 +65,11 @@ impl Rounds {
         self.spread(|round| round[contestant].p99.as_secs_f64() * 1e3)
     }
 
+    /// The slowest hundredth of one contestant's requests, by another's of the same round.
+    pub(crate) fn p99_times(&self, one: usize, other: usize) -> Spread {
+        self.spread(|round| round[one].p99.as_secs_f64() / round[other].p99.as_secs_f64())
+    }
+
     /// Medians: throughput, the slowest hundredth, the server's processor time for a request.
     pub(crate) fn figures(&self, contestant: usize) -> String {
         let (rate, p99) = (self.per_second(contestant), self.p99_millis(contestant).median);

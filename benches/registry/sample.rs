@@ -39,6 +39,12 @@ impl Tally {
         if reply.len() != self.reply_bytes || !reply.starts_with(SUCCESS) {
             return Err(unexpected(&format!("not a success of {} bytes", self.reply_bytes), reply));
         }
+        self.count(asked);
+        Ok(())
+    }
+
+    /// The right answer to what was asked at `asked`.
+    pub(crate) fn count(&mut self, asked: Instant) {
         self.replies += 1;
         let now = Instant::now();
         if now >= self.from && now < self.until {
@@ -46,7 +52,6 @@ impl Tally {
             self.latencies.push(u32::try_from(nanoseconds).unwrap_or(u32::MAX));
             self.last_reply = now;
         }
-        Ok(())
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::ask::ask;
 use crate::children::{self, Process, Server};
 use crate::exec;
 use crate::inspect::{self, Switches};
+use crate::redis_server::RedisServer;
 use crate::table::{MIB, Row, Spread, grouped, mebibytes};
 
 /// How long a process at rest is watched.
@@ -40,6 +41,23 @@ pub(crate) fn at_rest() -> Vec<Row> {
             count[0] == 0,
         ),
     ]
+}
+
+/// What a registry with a mirror of every agent does where nobody asks and nothing changes.
+pub(crate) fn at_rest_behind_redis() -> Row {
+    let redis = RedisServer::filled("rest");
+    let registry = Server::behind(&redis, "rest", &[]);
+    thread::sleep(CALM);
+    let before = Switches::of(registry.pid());
+    thread::sleep(REST);
+    let count = Switches::of(registry.pid()).since(&before);
+    let most = REST.as_secs();
+    still(
+        "context switches in 10 s without peers, behind Redis",
+        [count.to_string(), "–".to_owned()],
+        &format!("≤ {most}"),
+        count <= most,
+    )
 }
 
 /// Returns once nothing has changed for `CALM`, or when there was time enough for that.
