@@ -13,7 +13,8 @@ pub(crate) const HOW_TO_READ: &str = "\
 the throughput as a share of the bare echo's, which is the cheapest server that ZeroMQ allows; what the second echo \
 differs from 1.00 is noise. CPU is the server's for one request. Memory is what is resident with all agents \
 registered. The program's size is that of its file, and in parentheses with every library and runtime that it runs \
-from, libc included.";
+from, libc included. What stands on Redis is one that has it for itself: CPU, memory and program with libraries are those of \
+both.";
 
 /// A server's figures.
 pub(crate) struct Row {

@@ -113,7 +113,8 @@ fn keeps_what_it_is_told(server: &Server<'_>) -> io::Result<()> {
 
 fn still(server: &Server<'_>) -> Still {
     let program = fs::metadata(server.system().program()).map_or(0, |metadata| metadata.len());
-    Still { resident: inspect::resident_bytes(server.pid()), program, with_libraries: server.program_bytes() }
+    let resident = server.pids().into_iter().map(inspect::resident_bytes).sum();
+    Still { resident, program, with_libraries: server.program_bytes() }
 }
 
 /// The figures of all servers, then those of the two echoes.
@@ -142,7 +143,7 @@ fn round(number: usize, question: Question, everyone: &[&Server<'_>], each: Dura
     if !number.is_multiple_of(2) {
         order.reverse();
     }
-    let pids: Vec<u32> = everyone.iter().map(|server| server.pid()).collect();
+    let pids: Vec<u32> = everyone.iter().flat_map(|server| server.pids()).collect();
     let before = Usage::now(&pids);
     let mut measured: Vec<(usize, Measured)> =
         order.into_iter().map(|index| (index, one(everyone[index], question, each))).collect();
@@ -152,9 +153,10 @@ fn round(number: usize, question: Question, everyone: &[&Server<'_>], each: Dura
 }
 
 fn one(server: &Server<'_>, question: Question, each: Duration) -> Measured {
-    let before = ThreadTimes::of(server.pid());
+    let before: Vec<_> = server.pids().into_iter().map(|pid| (pid, ThreadTimes::of(pid))).collect();
     let sample = asked(server, question, CONNECTIONS, each);
-    Measured { sample, processor: ThreadTimes::of(server.pid()).since(&before) }
+    let since = before.iter().map(|(pid, before)| ThreadTimes::of(*pid).since(before));
+    Measured { sample, processor: since.sum() }
 }
 
 fn asked(server: &Server<'_>, question: Question, connections: usize, duration: Duration) -> Sample {

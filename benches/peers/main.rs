@@ -1,5 +1,6 @@
-//! `cargo bench --bench peers`: the same lookups and registrations on the registry, on Redis, NATS, ZooKeeper and
-//! etcd, and on a bare libzmq echo, as one table in Markdown. Read docs/performance.md for what they mean.
+//! `cargo bench --bench peers`: the same lookups and registrations on the registry, by itself and behind Redis, on Redis,
+//! NATS, ZooKeeper and etcd, and on a bare libzmq echo, as one table in Markdown. Read docs/performance.md for what they
+//! mean.
 //!
 //! In reading order: `system` is what a server is here, `registry`, `redis`, `nats`, `zookeeper` and `etcd` (with
 //! `http2`) are the servers, a protocol each; `place` and `server` run them, `request`, `connection` and `load` ask
@@ -72,7 +73,9 @@ fn exit(what: &str, outcome: Result<(), String>) -> ExitCode {
 /// The servers that can be compared, in the order of the table.
 fn systems() -> Vec<Box<dyn System>> {
     vec![
-        Box::new(registry::Registry),
+        Box::new(registry::Registry::Memory),
+        Box::new(registry::Registry::Mirror),
+        Box::new(registry::Registry::Asking),
         Box::new(redis::Redis),
         Box::new(nats::Nats),
         Box::new(zookeeper::ZooKeeper),
@@ -83,8 +86,10 @@ fn systems() -> Vec<Box<dyn System>> {
 /// Measures, then prints: standard output holds the table and what a reader needs beside it.
 fn run(options: &Options) -> Result<(), String> {
     let systems: Vec<_> = systems().into_iter().filter(|system| options.wants(system.key())).collect();
-    if let Some(system) = systems.iter().find(|system| !system.program().exists()) {
-        return Err(format!("{} is missing: `make bench-peers` installs it", system.program().display()));
+    let needed = systems.iter().filter_map(|system| system.needs());
+    let mut programs = systems.iter().map(|system| system.program()).chain(needed.map(System::program));
+    if let Some(program) = programs.find(|program| !program.exists()) {
+        return Err(format!("{} is missing: `make bench-peers` installs it", program.display()));
     }
     place::remove_leftovers();
     let before = Usage::now(&[]);

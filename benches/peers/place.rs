@@ -1,5 +1,5 @@
-//! Where a server runs: a free port of the loopback, and a folder under target/tmp that goes when the server is gone.
-//! It never knows who runs there.
+//! Where a server runs: a free port of the loopback, a folder under target/tmp that goes when the server is gone, and the
+//! server that it can't do without. It never knows who runs there.
 
 use std::fs;
 use std::io;
@@ -13,15 +13,17 @@ const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 pub(crate) struct Place {
     pub(crate) port: u16,
     pub(crate) folder: PathBuf,
+    /// The port of the server that is needed, where one is.
+    pub(crate) needed: Option<u16>,
 }
 
 impl Place {
-    pub(crate) fn new(name: &str) -> io::Result<Self> {
+    pub(crate) fn new(name: &str, needed: Option<u16>) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = PathBuf::from(format!("{FOLDER}/peers-{}-{count}-{name}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        Ok(Self { port: free_port()?, folder })
+        Ok(Self { port: free_port()?, folder, needed })
     }
 
     /// The path of a file or folder in it, as text.

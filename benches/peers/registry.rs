@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::agents::{PLAIN_SUCCESS, RECORD_BYTES};
 use crate::place::Place;
+use crate::redis::Redis;
 use crate::request::Request;
 use crate::roles;
 use crate::system::{Answer, Dialogue, Heard, System, unexpected};
@@ -15,15 +16,38 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_service-registry");
 /// A reply to a lookup is the record with this member before its own.
 pub(crate) const LOOKUP_REPLY_BYTES: usize = RECORD_BYTES + r#""status":"success","#.len();
 
-pub(crate) struct Registry;
+/// By where its records live, and who answers a lookup.
+pub(crate) enum Registry {
+    /// It keeps them itself.
+    Memory,
+    /// Redis does; a mirror here answers.
+    Mirror,
+    /// Redis does, and is asked each time.
+    Asking,
+}
 
 impl System for Registry {
     fn key(&self) -> &'static str {
-        "registry"
+        match self {
+            Self::Memory => "registry",
+            Self::Mirror => "registry-mirror",
+            Self::Asking => "registry-asking",
+        }
     }
 
     fn title(&self) -> String {
-        format!("**service-registry** {}", env!("CARGO_PKG_VERSION"))
+        match self {
+            Self::Memory => format!("**service-registry** {}", env!("CARGO_PKG_VERSION")),
+            Self::Mirror => "**service-registry** on Redis".to_owned(),
+            Self::Asking => "**service-registry** on Redis, `--reads redis`".to_owned(),
+        }
+    }
+
+    fn needs(&self) -> Option<&'static dyn System> {
+        match self {
+            Self::Memory => None,
+            Self::Mirror | Self::Asking => Some(&Redis),
+        }
     }
 
     fn asked_with(&self) -> &'static str {
@@ -31,7 +55,10 @@ impl System for Registry {
     }
 
     fn kept(&self) -> &'static str {
-        "in memory"
+        match self {
+            Self::Memory => "in memory",
+            Self::Mirror | Self::Asking => "in Redis's memory; snapshots follow",
+        }
     }
 
     fn program(&self) -> &Path {
@@ -40,8 +67,15 @@ impl System for Registry {
 
     fn command_line(&self, place: &Place) -> io::Result<Vec<String>> {
         let port = place.port.to_string();
-        let options = ["--health-port", "0", "--bind", "127.0.0.1", "--port", &port];
-        Ok([PROGRAM].iter().chain(&options).map(|&word| word.to_owned()).collect())
+        let mut words = vec![PROGRAM, "--health-port", "0", "--bind", "127.0.0.1", "--port", &port];
+        let url = place.needed.map(|port| format!("redis://127.0.0.1:{port}"));
+        if let Some(url) = &url {
+            words.extend(["--backend", "redis", "--redis-url", url]);
+        }
+        if let Self::Asking = self {
+            words.extend(["--reads", "redis"]);
+        }
+        Ok(words.into_iter().map(str::to_owned).collect())
     }
 
     fn record_bytes(&self) -> usize {

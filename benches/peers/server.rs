@@ -41,6 +41,8 @@ pub(crate) struct Server<'a> {
     place: Place,
     address: SocketAddrV4,
     first_answer: Duration,
+    /// Behind the process, which would miss it.
+    needed: Option<Box<Server<'static>>>,
 }
 
 impl<'a> Server<'a> {
@@ -56,15 +58,16 @@ impl<'a> Server<'a> {
     }
 
     fn try_start(system: &'a dyn System) -> io::Result<Self> {
-        let place = Place::new(system.key())?;
+        let needed = system.needs().map(|needed| Box::new(Server::start(needed)));
+        let place = Place::new(system.key(), needed.as_ref().map(|needed| needed.address.port()))?;
         let command_line = roles::command_line("exec", system.command_line(&place)?);
         let log = File::create(place.path("log"))?;
         let mut command = Command::new(&command_line[0]);
         command.args(&command_line[1..]).current_dir(&place.folder).stdin(Stdio::null());
         let child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, place.port);
-        let mut server =
-            Self { system, process: Process(child), place, address, first_answer: Duration::ZERO };
+        let process = Process(child);
+        let mut server = Self { system, process, place, address, first_answer: Duration::ZERO, needed };
         server.answers().map_err(|error| {
             io::Error::other(format!("{command_line:?}: {error}; it said:\n{}", server.said()))
         })?;
@@ -115,6 +118,11 @@ impl<'a> Server<'a> {
         self.process.0.id()
     }
 
+    /// All processes that its figures are about: itself, and what it can't do without.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        [self.pid()].into_iter().chain(self.needed.iter().flat_map(|needed| needed.pids())).collect()
+    }
+
     pub(crate) const fn address(&self) -> SocketAddrV4 {
         self.address
     }
@@ -130,15 +138,20 @@ impl<'a> Server<'a> {
             .map_or_else(|error| error.to_string(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The size of all files that it runs from: what is mapped into it or open, but for its data.
+    /// The size of all files that it runs from: what is mapped into it or open, but for its data. The same of what it
+    /// can't do without.
     pub(crate) fn program_bytes(&self) -> u64 {
+        self.programs().iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum()
+    }
+
+    fn programs(&self) -> BTreeSet<PathBuf> {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.pid())).unwrap_or_default();
         let mapped = maps.lines().filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])));
         let open = fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().flatten();
         let open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
-        let files: BTreeSet<PathBuf> = mapped.chain(open).collect();
-        let programs = files.iter().filter(|file| file.is_file() && !file.starts_with(&self.place.folder));
-        programs.filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum()
+        let is_program = |file: &PathBuf| file.is_file() && !file.starts_with(&self.place.folder);
+        let needed = self.needed.iter().flat_map(|needed| needed.programs());
+        mapped.chain(open).filter(is_program).chain(needed).collect()
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) trait System {
     /// The file that holds the program itself, without the libraries that it needs.
     fn program(&self) -> &Path;
 
+    /// A server that it can't do without, which is started for it.
+    fn needs(&self) -> Option<&'static dyn System> {
+        None
+    }
+
     /// The program and its arguments; what it needs beside them is written into the folder of the place.
     fn command_line(&self, place: &Place) -> io::Result<Vec<String>>;
 
