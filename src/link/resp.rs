@@ -39,7 +39,9 @@ impl fmt::Display for Malformed {
 /// What has been read and not yet been taken.
 #[derive(Default)]
 pub struct Inbox {
+    /// What has been read, up to `end`, and room for more: made once, since to clear it costs as much as to read.
     bytes: Vec<u8>,
+    end: usize,
     /// Where the value begins that is being read.
     start: usize,
     /// How far its end was looked for.
@@ -53,27 +55,28 @@ pub struct Inbox {
 impl Inbox {
     /// Reads once from `socket`; 0 is its end.
     pub fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
-        if self.start == self.bytes.len() {
+        if self.start == self.end {
             self.start_over();
         } else if self.start > CHUNK {
             self.bytes.drain(..self.start);
             self.looked = self.looked.saturating_sub(self.start);
             self.start = 0;
         }
-        let length = self.bytes.len();
         // Large values come in large pieces: as much again as there is, so that the copying stays in proportion.
-        self.bytes.resize(length + CHUNK.max(length - self.start), 0);
-        let read = socket.read(&mut self.bytes[length..]);
-        self.bytes.truncate(length + *read.as_ref().unwrap_or(&0));
-        read
+        let room = self.end + CHUNK.max(self.end - self.start);
+        if self.bytes.len() < room {
+            self.bytes.resize(room, 0);
+        }
+        let read = socket.read(&mut self.bytes[self.end..])?;
+        self.end += read;
+        Ok(read)
     }
 
     fn start_over(&mut self) {
-        self.bytes.clear();
-        if self.bytes.capacity() > WORTH_KEEPING {
+        if self.bytes.len() > WORTH_KEEPING {
             self.bytes = Vec::new();
         }
-        (self.start, self.looked) = (0, 0);
+        (self.start, self.looked, self.end) = (0, 0, 0);
     }
 
     /// The next whole value; `None` until more is read.
@@ -98,7 +101,7 @@ impl Inbox {
 
     /// Goes past one string, number, error, or head of an array. False where it isn't whole yet.
     fn look_on(&mut self) -> Result<bool, Malformed> {
-        let rest = &self.bytes[self.looked..];
+        let rest = &self.bytes[self.looked..self.end];
         let Some(end) = rest.windows(2).position(|two| two == b"\r\n") else {
             return if rest.len() > MAX_STRING { Err(Malformed) } else { Ok(false) };
         };
@@ -136,7 +139,7 @@ impl Inbox {
     /// `Some(None)`: a string is being dropped, and its end hasn't come.
     fn drop_on(&mut self) -> Result<Option<Option<Said>>, Malformed> {
         let Some((length, left)) = self.dropped else { return Ok(None) };
-        let here = left.min(self.bytes.len() - self.start);
+        let here = left.min(self.end - self.start);
         self.start += here;
         self.dropped = Some((length, left - here));
         if left > here {
