@@ -97,6 +97,7 @@ bench-pure: ## measure parse, act and render alone, without sockets (ARGS="looku
 
 soak: ## storms, floods and scarcity at random, for 10 minutes (SOAK_SECONDS=60; SOAK_SEED=1 repeats)
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked --test soak
+	REDIS_AWAY_SECONDS=60 $(CARGO) test --locked --test it redis::pace::without_redis
 
 install: ## install the built binary under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }
