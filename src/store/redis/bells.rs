@@ -2,6 +2,7 @@
 //! the kernel, so that a thread can wait for them and for sockets at once.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io;
@@ -9,12 +10,14 @@ use rustix::io;
 pub(super) struct Bells {
     bell: OwnedFd,
     alarm: OwnedFd,
+    /// Whether the bell has been rung and not been heard, so that there is no use in ringing it again.
+    rung: AtomicBool,
 }
 
 impl Bells {
     pub(super) fn new() -> io::Result<Bells> {
         let eventfd = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        Ok(Bells { bell: eventfd()?, alarm: eventfd()? })
+        Ok(Bells { bell: eventfd()?, alarm: eventfd()?, rung: AtomicBool::new(false) })
     }
 
     /// The bell and the alarm, to wait for.
@@ -24,7 +27,9 @@ impl Bells {
 
     /// There is something to do, and nobody waits for it.
     pub(super) fn ring(&self) {
-        ring(&self.bell);
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            ring(&self.bell);
+        }
     }
 
     /// Somebody waits.
@@ -32,11 +37,13 @@ impl Bells {
         ring(&self.alarm);
     }
 
-    /// Silences both until they are rung again.
+    /// Silences both until they are rung again. What they were rung for is looked at after this, never before.
     pub(super) fn hush(&self) {
         for bell in self.both() {
             let _ = io::read(bell, &mut [0; 8]);
         }
+        // Behind the reads: who rings in between finds that it has been rung, and what it is about is looked at next.
+        self.rung.swap(false, Ordering::AcqRel);
     }
 }
 

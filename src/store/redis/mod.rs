@@ -185,7 +185,6 @@ impl Redis {
         });
         let mut replies = asked?.into_iter();
         let done = accepted(replies.next().unwrap_or_default());
-        self.shared.take_in();
         mirror.mark([name]);
         reach.bells.ring();
         let done = done.map_err(|failure| {
