@@ -25,6 +25,8 @@ static CURL_HOME: LazyLock<PathBuf> = LazyLock::new(|| {
 /// A shell beside a daemon.
 pub(super) struct Terminal {
     pub(super) registry: Registry,
+    /// The registry port and the health port that the page gives it.
+    shown: [String; 2],
     last_code: i32,
 }
 
@@ -37,8 +39,14 @@ pub(super) struct Ran {
 }
 
 impl Terminal {
+    /// Beside the daemon whose ports on the page are the defaults.
     pub(super) fn beside(registry: Registry) -> Terminal {
-        Terminal { registry, last_code: 0 }
+        Terminal::beside_one_on(registry, ["7100", "8100"])
+    }
+
+    /// Beside a daemon that has these ports on the page.
+    pub(super) fn beside_one_on(registry: Registry, shown: [&str; 2]) -> Terminal {
+        Terminal { registry, shown: shown.map(str::to_owned), last_code: 0 }
     }
 
     /// Runs one command line. The daemon's ports are also what a second daemon would listen on.
@@ -66,14 +74,15 @@ impl Terminal {
 
     /// The live daemon in place of the documented ports. By address: `localhost` may be another test's daemon.
     pub(super) fn with_live_ports(&self, text: &str) -> String {
-        text.replace("localhost:7100", &format!("127.0.0.1:{}", self.registry.port()))
-            .replace("localhost:8100", &format!("127.0.0.1:{}", self.registry.health_port()))
+        let [port, health_port] = self.shown.each_ref().map(|port| format!("localhost:{port}"));
+        text.replace(&port, &format!("127.0.0.1:{}", self.registry.port()))
+            .replace(&health_port, &format!("127.0.0.1:{}", self.registry.health_port()))
     }
 
     /// What was printed, with the documented ports in place of the live ones.
     pub(super) fn as_on_the_page(&self, text: &str) -> String {
-        let registry_port = with_number(text, self.registry.port(), "7100");
-        with_number(&registry_port, self.registry.health_port(), "8100")
+        let registry_port = with_number(text, self.registry.port(), &self.shown[0]);
+        with_number(&registry_port, self.registry.health_port(), &self.shown[1])
     }
 }
 
