@@ -4,12 +4,14 @@
 //! Blocks of code on a page say by their info string what they are; `page` knows the words.
 
 mod agents;
+mod behind_redis;
 mod codes;
 mod instances;
 mod lines;
 mod markup;
 mod page;
 mod pages;
+mod promises;
 mod repository;
 mod settings;
 mod terminal;

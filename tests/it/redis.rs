@@ -12,7 +12,7 @@ mod witness;
 
 mod behind;
 mod bounds;
-mod connecting;
+pub(crate) mod connecting;
 mod equipment;
 mod faults;
 mod instances;

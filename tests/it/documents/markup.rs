@@ -139,6 +139,20 @@ impl Page {
         items
     }
 
+    /// The rows of tables, without their heads; cells as they are.
+    pub(super) fn table(&self) -> Vec<Vec<String>> {
+        let prose = self.prose();
+        let mut lines = prose.lines().peekable();
+        let mut rows = Vec::new();
+        while let Some(line) = lines.next() {
+            let is_head = lines.peek().is_some_and(|next| next.starts_with("|---"));
+            if line.starts_with("| ") && !is_head {
+                rows.push(line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect());
+            }
+        }
+        rows
+    }
+
     /// The rows of tables whose first cell is a span of code; spans without their backticks.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let prose = self.prose();

@@ -8,6 +8,8 @@
 //! | `json request` (or `text request`, where it is no JSON), then `json reply` | what is sent, and what comes back, over each transport |
 //! | `python`, then `text` | a program, and what it prints |
 //! | `console start`, `console full`, `text full`, `text log` | a daemon at another time of its life: `lines` has those |
+//! | `sh redis`, `console redis` and others with that word | instances behind a Redis: `behind_redis` has those |
+//! | `text redis.conf`, `text users.acl`, `text sentinel.conf` | what Redis is configured by: `promises` has those |
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +27,9 @@ use super::terminal::{Ran, Terminal, masked};
 
 /// Programs whose commands are for people: they build, install or stop something, or reach outside.
 const NOT_RUN: [&str; 6] = ["make", "cargo", "git", "cd", "sudo", "pip"];
+
+/// Blocks that are there for Redis to read.
+const OF_REDIS: [&str; 3] = ["text redis.conf", "text users.acl", "text sentinel.conf"];
 
 /// How often what was tried on a page.
 type Tried = BTreeMap<&'static str, usize>;
@@ -91,12 +96,19 @@ fn go_through(page: &Page, ask: fn(u16, &[u8]) -> Vec<u8>) -> Tried {
             // Tests in `lines` want them.
             "console start" | "console full" | "text full" | "text log" | "text refused" | "text few"
             | "console few" => {}
+            // Tests in `behind_redis` and in `promises` do.
+            info if is_about_redis(info) || OF_REDIS.contains(&info) => {}
             // Drawings and excerpts.
             "" | "text" | "rust" | "toml" => holds_no_command(block),
             other => panic!("{}: nobody checks a block of \"{other}\"", block.place),
         }
     }
     reader.tried
+}
+
+/// Whether a block's info string says that a Redis belongs to it.
+pub(super) fn is_about_redis(info: &str) -> bool {
+    info.split(' ').any(|word| word == "redis")
 }
 
 fn followed<'a>(block: &Block, next: Option<&'a Block>, info: &str) -> &'a Block {

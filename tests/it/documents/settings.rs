@@ -9,7 +9,8 @@ use super::markup::Page;
 use super::pages;
 
 /// The pages on which a flag in a span of code is the daemon's.
-const FOR_USERS: [&str; 4] = ["README.md", "SECURITY.md", "docs/operations.md", "docs/protocol.md"];
+const FOR_USERS: [&str; 5] =
+    ["README.md", "SECURITY.md", "docs/high-availability.md", "docs/operations.md", "docs/protocol.md"];
 
 /// What no test gives to the daemon by chance, and what is no value of any setting.
 const NONSENSE: &str = "\u{7f}";

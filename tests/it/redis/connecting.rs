@@ -6,9 +6,9 @@ use super::server::{Folder, RedisServer, Reply, Setup};
 use crate::registry::Start;
 
 /// What docs/high-availability.md tells an operator to grant.
-const RIGHTS: &str = concat!(
-    "&__redis__:invalidate +get +mget +set +del +pexpire +pttl +exists +scan +ping +select +subscribe +role +strlen ",
-    "+wait +client|id +client|tracking"
+pub(crate) const RIGHTS: &str = concat!(
+    "&__redis__:invalidate +get +mget +set +del +strlen +pttl +scan +ping +role +wait +select +subscribe ",
+    "+client|id +client|tracking"
 );
 
 /// Registers, finds, lists and deregisters.
