@@ -82,20 +82,29 @@ fn whoever_changes_a_key_by_whatever_command_is_noticed() {
 fn what_has_expired_is_gone_though_nobody_says_so() {
     let server = RedisServer::start();
     server.command(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
-    let soon = "700";
+    let soon = "1200";
     put(&server, "Alpha", 1);
-    server.command(&["SET", &key("Loaded"), &record(2), "PX", "2500"]);
+    server.command(&["SET", &key("Loaded"), &record(2), "PX", "3000"]);
     let instances = [Instance::of(&server), Instance::with(&server, &["--reads", "redis"])];
+    let looking = Instance::of(&server);
     server.command(&["SET", &key("Noticed"), &record(3), "PX", soon]);
     server.command(&["PEXPIRE", &key("Alpha"), soon]);
     server.command(&["SET", &key("Kept"), &record(4), "PX", soon]);
     server.command(&["PERSIST", &key("Kept")]);
+    for (name, port) in [("Alpha", 1), ("Loaded", 2), ("Noticed", 3)] {
+        assert_eq!(looking.caller().port_of(name), Ok(port), "{}", looking.evidence());
+    }
     for instance in &instances {
         assert_eq!(instance.caller().port_of("Kept"), Ok(4));
     }
     // Lists first: asking Redis for a key that has expired would make Redis tell.
     for due in [&["Kept", "Loaded"][..], &["Kept"]] {
         instances.iter().for_each(|instance| instance.wait_for_list(due));
+    }
+    // Nobody has listed here, nor asked Redis anywhere.
+    for name in ["Alpha", "Loaded", "Noticed"] {
+        let found = looking.caller().port_of(name);
+        assert_eq!(found, Err(NOT_FOUND.to_owned()), "{name}\n{}", looking.evidence());
     }
     for instance in &instances {
         for name in ["Alpha", "Loaded", "Noticed"] {

@@ -291,7 +291,11 @@ fn who_always_asks_redis_is_unavailable_without_it() {
     put(&server, "Alpha", 1);
     let instance = Instance::with(&server, &["--reads", "redis"]);
     let caller = instance.caller();
-    assert_eq!(caller.port_of("Alpha"), Ok(1));
+    assert_eq!(caller.port_in_redis("Alpha"), Ok(1));
+    // Not even in the moment before it is noticed.
+    server.pause();
+    assert_eq!(caller.port_of("Alpha"), Err(UNAVAILABLE.to_owned()), "{}", instance.evidence());
+    assert_eq!(caller.list(), Err(UNAVAILABLE.to_owned()), "{}", instance.evidence());
     server.kill();
     instance.wait_for_health("it is not ready", |health| !health.ready()).assert_unready(&instance);
     for _ in 0..3 {

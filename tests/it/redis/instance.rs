@@ -224,6 +224,10 @@ impl Outage {
     }
 }
 
+/// How often an agent asks again that was told `unavailable`: a machine with much other work may keep Redis silent for the
+/// 400 ms after which it counts as gone.
+const PATIENCE: usize = 5;
+
 /// An agent with one connection, which asks one thing after another.
 pub(crate) struct Caller {
     agent: Agent,
@@ -241,7 +245,7 @@ impl Caller {
     }
 
     pub(crate) fn register(&self, name: &str, port: u16) {
-        assert_eq!(self.try_register(name, port), Ok(()), "registering {name}");
+        assert_eq!(patiently(|| self.try_register(name, port)), Ok(()), "registering {name}");
     }
 
     /// The reply to a lookup as it is.
@@ -255,6 +259,11 @@ impl Caller {
         let value = success(&reply)?;
         let port = value["port"].as_u64().unwrap_or_else(|| panic!("no port: {}", shown(&reply)));
         Ok(u16::try_from(port).unwrap())
+    }
+
+    /// The same where Redis is within reach, and has to be asked.
+    pub(crate) fn port_in_redis(&self, name: &str) -> Result<u16, String> {
+        patiently(|| self.port_of(name))
     }
 
     /// The names that are listed, or the code of the error.
@@ -271,6 +280,19 @@ impl Caller {
         let reply = self.agent.ask(json!({"action": "deregister_agent", "agent_id": name}).to_string());
         Ok(success(&reply)?["deregistered"].as_bool().unwrap_or_else(|| panic!("{}", shown(&reply))))
     }
+}
+
+fn patiently<T>(ask: impl Fn() -> Result<T, String>) -> Result<T, String> {
+    let unavailable = |answer: &Result<T, String>| answer.as_ref().is_err_and(|code| code == "unavailable");
+    let mut answer = ask();
+    for _ in 0..PATIENCE {
+        if !unavailable(&answer) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        answer = ask();
+    }
+    answer
 }
 
 pub(crate) fn registration(name: &str, port: u16) -> String {

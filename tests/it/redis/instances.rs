@@ -17,7 +17,7 @@ fn a_new_name_is_found_at_once_at_every_instance() {
     for (name, port) in names.iter().zip(1..) {
         writer.register(name, port);
         for reader in &readers {
-            assert_eq!(reader.port_of(name), Ok(port), "{name}\n{}", mirror.evidence());
+            assert_eq!(reader.port_in_redis(name), Ok(port), "{name}\n{}", mirror.evidence());
         }
     }
     names.sort_unstable();
@@ -42,7 +42,7 @@ fn a_changed_record_is_found_changed() {
         let name = format!("Agent{}", port % 10);
         writer.register(&name, port);
         let at_once = following.port_of(&name);
-        assert_eq!(strict.port_of(&name), Ok(port), "{name}, --reads redis\n{}", asking.evidence());
+        assert_eq!(strict.port_in_redis(&name), Ok(port), "{name}, --reads redis\n{}", asking.evidence());
         // Whoever has registered here reads it here.
         assert_eq!(writer.port_of(&name), Ok(port), "{name}, where it was registered\n{}", a.evidence());
         if at_once != Ok(port) {

@@ -73,10 +73,10 @@ impl Distance {
             let name = format!("New{port}");
             writer.register(&name, port);
             for reader in &readers {
-                assert_eq!(reader.port_of(&name), Ok(port), "missed at {:?}", self.delay);
+                assert_eq!(reader.port_in_redis(&name), Ok(port), "missed at {:?}", self.delay);
             }
             assert_eq!(writer.deregister(&name), Ok(true));
-            assert_eq!(readers[1].port_of(&name), Err("not_found".to_owned()), "{:?}", self.delay);
+            assert_eq!(readers[1].port_in_redis(&name), Err("not_found".to_owned()), "{:?}", self.delay);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::process::Signal;
 
-use daemon::Daemon;
+use daemon::{Daemon, Kind};
 pub(crate) use place::{Folder, Port};
 pub(crate) use resp::{Client, Reply};
 pub(crate) use sentinel::SentinelGroup;
@@ -68,7 +68,7 @@ impl Setup {
     pub(crate) fn start(self) -> RedisServer {
         let login = self.login.clone();
         RedisServer {
-            daemon: Daemon::start("redis-server", self.host, login, |at, folder| self.config(at, folder)),
+            daemon: Daemon::start(Kind::Server, self.host, login, |at, folder| self.config(at, folder)),
         }
     }
 

@@ -18,14 +18,23 @@ use crate::process::{self, DEADLINE};
 /// How long a look at a condition may be apart from the next one.
 const GLANCE: Duration = Duration::from_millis(2);
 
+const PROGRAM: &str = "redis-server";
+
 /// Its configuration in its folder; a sentinel writes what it learns into it.
 const CONFIG: &str = "its.conf";
 
 /// How often it is started anew, where somebody else has taken its port in between.
 const ATTEMPTS: usize = 5;
 
+/// One program can be either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Server,
+    Sentinel,
+}
+
 pub(super) struct Daemon {
-    program: &'static str,
+    kind: Kind,
     port: Port,
     folder: Folder,
     /// User and password of the test's own connections.
@@ -36,7 +45,7 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it, and waits until it answers; `configure` is given its port and its folder.
     pub(super) fn start(
-        program: &'static str,
+        kind: Kind,
         host: IpAddr,
         login: Option<(String, String)>,
         configure: impl Fn(SocketAddr, &Path) -> String,
@@ -44,14 +53,14 @@ impl Daemon {
         for _ in 0..ATTEMPTS {
             let (port, folder) = (Port::reserve(host), Folder::new());
             folder.write(CONFIG, configure(port.address(), folder.path()));
-            let mut daemon = Daemon { program, port, folder, login: login.clone(), child: None };
+            let mut daemon = Daemon { kind, port, folder, login: login.clone(), child: None };
             daemon.run();
             if daemon.wait_for_pong() {
                 return daemon;
             }
             eprintln!("{}", daemon.evidence());
         }
-        panic!("{program} did not start");
+        panic!("the {kind:?} did not start");
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -76,14 +85,16 @@ impl Daemon {
     pub(super) fn run(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let child = Command::new(self.program)
+        let sentinel = (self.kind == Kind::Sentinel).then_some("--sentinel");
+        let child = Command::new(PROGRAM)
             .arg(self.folder.path().join(CONFIG))
+            .args(sentinel)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|e| panic!("cannot run {}: {e}", self.program));
+            .unwrap_or_else(|e| panic!("cannot run {PROGRAM}: {e}"));
         self.child = Some(child);
     }
 
@@ -100,7 +111,7 @@ impl Daemon {
             }
             thread::sleep(GLANCE);
         }
-        panic!("{} does not answer\n{}", self.program, self.evidence());
+        panic!("it does not answer\n{}", self.evidence());
     }
 
     /// Looks again and again until this holds.
@@ -154,7 +165,7 @@ impl Daemon {
         let last = lines[lines.len().saturating_sub(LAST)..].join("\n");
         let state =
             self.child.as_ref().map_or("not running".to_owned(), |child| format!("pid {}", child.id()));
-        format!("--- {} at {}, {state}, its log\n{last}\n---", self.program, self.address())
+        format!("--- {:?} at {}, {state}, its log\n{last}\n---", self.kind, self.address())
     }
 }
 

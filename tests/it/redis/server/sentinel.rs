@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use rustix::process::Signal;
 
 use super::RedisServer;
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Kind};
 use super::resp::Reply;
 
 /// The name under which they watch it.
@@ -28,7 +28,7 @@ impl SentinelGroup {
         let login = password.map(|password| ("default".to_owned(), password.to_owned()));
         let requirepass = password.map_or(String::new(), |password| format!("requirepass {password}\n"));
         let start = || {
-            Daemon::start("redis-sentinel", host, login.clone(), |own, folder| {
+            Daemon::start(Kind::Sentinel, host, login.clone(), |own, folder| {
                 format!(
                     "bind {}\nport {}\ndir {}\nprotected-mode no\nsentinel monitor {SERVICE} {} {} 2\n\
                      sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 5000\n\
