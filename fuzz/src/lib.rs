@@ -21,6 +21,8 @@ pub mod classify;
 pub mod counters;
 #[path = "../../src/health.rs"]
 pub mod health;
+#[path = "../../src/link/mod.rs"]
+pub mod link;
 #[path = "../../src/quote.rs"]
 pub mod quote;
 #[path = "../../src/record.rs"]
