@@ -75,8 +75,8 @@ impl Field {
         Field::Metadata,
         Field::LastRegistered,
     ];
-    pub(super) const OF_A_REGISTRATION: [Field; 7] = [
-        Field::AgentId,
+    /// Those of a record, but for its name.
+    pub(super) const OF_A_RECORD: [Field; 6] = [
         Field::Host,
         Field::Port,
         Field::HealthCheckPort,

@@ -38,7 +38,7 @@ pub fn stored(name: &str, json: &[u8]) -> Result<Rendered, Fault> {
 }
 
 fn record_of<'a>(agent_id: Cow<'a, str>, members: &Members<'a>) -> Result<Record<'a>, Fault> {
-    for field in Field::OF_A_REGISTRATION {
+    for field in Field::OF_A_RECORD {
         members.once(field)?;
     }
     Ok(Record {
@@ -144,6 +144,15 @@ mod tests {
                 r#""metadata":{"k":[1,1e400]},"last_registered":"2025-07-03T12:34:56.789012"}"#
             ))
         );
+    }
+
+    #[test]
+    fn what_a_stored_record_calls_itself_is_ignored() {
+        for name in [r#""B""#, "7", r#"null,"agent_id":"C""#] {
+            let json = format!(r#"{{"agent_id":{name},"host":"h","port":1}}"#);
+            let rendered = stored("A", json.as_bytes()).expect(&json);
+            assert_eq!(rendered.name(), b"A", "{json}");
+        }
     }
 
     #[test]
