@@ -58,7 +58,7 @@ pub struct Url {
 }
 
 /// Where to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Place {
     /// A server that listens on TCP.
     Tcp(Endpoint),
@@ -292,6 +292,19 @@ impl fmt::Debug for Url {
     }
 }
 
+/// Without who we are there, as well.
+impl fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Tcp(endpoint) => write!(formatter, "Tcp({endpoint})"),
+            Place::Unix(path) => write!(formatter, "Unix({})", encoded(path)),
+            Place::Sentinel { sentinels, service, .. } => {
+                write!(formatter, "Sentinel({sentinels:?}, {service})")
+            }
+        }
+    }
+}
+
 impl Display for Endpoint {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Endpoint { host, port } = self;
@@ -483,7 +496,7 @@ mod tests {
     /// All that is ever printed of `text`.
     fn printed(text: &str) -> String {
         match Url::parse(text) {
-            Ok(url) => format!("{url} {url:?} {url:#?} {:?}", url.password),
+            Ok(url) => format!("{url} {url:?} {url:#?} {:?} {:?}", url.place, url.password),
             Err(wrong) => format!("{wrong} {wrong:?}"),
         }
     }
