@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use crate::agents::AGENTS;
 use crate::agents::Question::{self, Lookup, Register};
-use crate::children;
+use crate::children::{self, Server};
 use crate::contest::{Bar, Company, Work, contest_in};
 use crate::filled::Filled;
 use crate::load::Shape;
@@ -57,7 +57,7 @@ const CHANGING: [Work; 2] = [
     },
 ];
 
-/// What asks Redis each time.
+/// What asks Redis each time, beside a client that does nothing else.
 const ASKING: [Work; 6] = [
     Work {
         name: "asking-16-shared",
@@ -93,6 +93,20 @@ const ASKING: [Work; 6] = [
     },
 ];
 
+/// Registrations beside the least that a ZeroMQ server can do with them.
+const WRITING: [Work; 2] = [
+    Work {
+        name: "writing-zmq-1",
+        title: "registrations in Redis, 1 connection lockstep, one processor",
+        ..work(Register, 1, Placement::Shared, Bar::OfNull(0.6))
+    },
+    Work {
+        name: "writing-zmq-16",
+        title: "registrations in Redis, 16 connections lockstep, one processor",
+        ..work(Register, 16, Placement::Shared, Bar::OfNull(0.6))
+    },
+];
+
 const fn work(question: Question, connections: usize, placement: Placement, bar: Bar) -> Work {
     let shape = Shape::Kept { connections, window: 1 };
     Work { name: "", title: "", question, shape, placement, is_steady: true, bar }
@@ -100,14 +114,14 @@ const fn work(question: Question, connections: usize, placement: Placement, bar:
 
 /// For the command line.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    MIRROR.iter().chain(&CHANGING).chain(&ASKING).map(|work| work.name)
+    MIRROR.iter().chain(&CHANGING).chain(&ASKING).chain(&WRITING).map(|work| work.name)
 }
 
 /// All of these that are wanted. `memory` keeps its agents itself.
 pub(crate) fn rows(memory: &Filled, wants: impl Fn(&str) -> bool, effort: Effort) -> Vec<Row> {
     let wanted = |works: &'static [Work]| works.iter().filter(|work| wants(work.name)).collect::<Vec<_>>();
-    let [mirror, changing, asking] = [wanted(&MIRROR), wanted(&CHANGING), wanted(&ASKING)];
-    if [&mirror, &changing, &asking].into_iter().all(Vec::is_empty) {
+    let [mirror, changing, asking, writing] = [&MIRROR[..], &CHANGING, &ASKING, &WRITING].map(wanted);
+    if [&mirror, &changing, &asking, &writing].into_iter().all(Vec::is_empty) {
         return Vec::new();
     }
     eprintln!("Redis …");
@@ -120,7 +134,11 @@ pub(crate) fn rows(memory: &Filled, wants: impl Fn(&str) -> bool, effort: Effort
         rows.extend(mirror.into_iter().map(|work| from_the_mirror(work, contestants, &redis, effort)));
         rows.extend(beside_registrations(&changing, contestants, &redis, effort));
     }
-    rows.extend(beside_a_bare_client(&asking, &registry, &redis, effort));
+    if !(asking.is_empty() && writing.is_empty()) {
+        let bare = ["redis-bare", "redis-second-bare"].map(RedisServer::filled);
+        rows.extend(beside_a_bare_client(&asking, &registry, &redis, &bare, effort));
+        rows.extend(writing.into_iter().map(|work| beside_a_setter(work, &registry, &redis, &bare, effort)));
+    }
     rows
 }
 
@@ -166,13 +184,18 @@ fn beside_registrations(
     works.iter().map(row).collect()
 }
 
-/// The second bare client asks a Redis of its own, as the first one does: nobody follows what they change.
-fn beside_a_bare_client(works: &[&Work], mirror: &Filled, redis: &RedisServer, effort: Effort) -> Vec<Row> {
+/// Each bare client asks a Redis of its own: nobody follows what it changes.
+fn beside_a_bare_client(
+    works: &[&Work],
+    mirror: &Filled,
+    redis: &RedisServer,
+    bare: &[RedisServer; 2],
+    effort: Effort,
+) -> Vec<Row> {
     if works.is_empty() {
         return Vec::new();
     }
     let asking = Filled::behind(redis, "asking", &["--reads", "redis"]);
-    let bare = ["redis-bare", "redis-second-bare"].map(RedisServer::filled);
     let row = |work: &&Work| {
         let (registry, against) = match work.question {
             Lookup => (&asking, "bare GET"),
@@ -187,4 +210,22 @@ fn beside_a_bare_client(works: &[&Work], mirror: &Filled, redis: &RedisServer, e
         })
     };
     works.iter().map(row).collect()
+}
+
+/// So does each setter.
+fn beside_a_setter(
+    work: &Work,
+    registry: &Filled,
+    redis: &RedisServer,
+    bare: &[RedisServer; 2],
+    effort: Effort,
+) -> Row {
+    let [first, second] = [(&bare[0], "setter"), (&bare[1], "second-setter")]
+        .map(|(redis, name)| Server::plain("setter", name, redis.port().into()));
+    let contestants = [&registry.server, &first, &second];
+    let [one, other, another] = contestants.map(Server::pid);
+    let servers = [one, other, another, redis.pid(), bare[0].pid(), bare[1].pid()];
+    let order = registry.order(work.shape, work.question, effort.each);
+    let company = Company { servers: &servers, beside: &[] };
+    contest_in(work, company, "setter", effort, |index| children::load(&order, contestants[index]))
 }

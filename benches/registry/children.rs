@@ -45,12 +45,12 @@ pub(crate) fn registry_command(more: &[&str]) -> Command {
     command
 }
 
-/// The command that starts an echo, or a hello.
-pub(crate) fn plain_command(role: &str, reply_bytes: usize) -> Command {
+/// The command that starts an echo, a hello or a setter, with the one number that it needs.
+pub(crate) fn plain_command(role: &str, number: usize) -> Command {
     let itself = std::env::current_exe().expect("the path of this executable");
     let mut command = roles::command("exec", [itself]);
-    let (parent, reply_bytes) = (std::process::id().to_string(), reply_bytes.to_string());
-    command.args([exec::FLAG, &parent, role, &reply_bytes]);
+    let (parent, number) = (std::process::id().to_string(), number.to_string());
+    command.args([exec::FLAG, &parent, role, &number]);
     command
 }
 
@@ -119,10 +119,10 @@ impl Server {
         Self::start(name, &mut registry_command(&[&redis.flags()[..], more].concat()), is_ready)
     }
 
-    /// An echo or a hello, by its role.
-    pub(crate) fn plain(role: &str, name: &str, reply_bytes: usize) -> Self {
+    /// An echo, a hello or a setter, by its role.
+    pub(crate) fn plain(role: &str, name: &str, number: usize) -> Self {
         let is_ready = |said: &str| said.lines().any(|line| port(line).is_some());
-        Self::start(name, &mut plain_command(role, reply_bytes), is_ready)
+        Self::start(name, &mut plain_command(role, number), is_ready)
     }
 
     fn start(name: &str, command: &mut Command, is_ready: impl Fn(&str) -> bool) -> Self {

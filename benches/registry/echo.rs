@@ -5,6 +5,11 @@ use std::io::{self, Write};
 
 /// Says `port N` on stderr, then answers for ever with a success of `reply_bytes`.
 pub(crate) fn run(reply_bytes: usize) -> io::Result<()> {
+    serve(&reply(reply_bytes), |_| Ok(()))
+}
+
+/// The same with any reply, before which `work` is done on each request.
+pub(crate) fn serve(reply: &str, mut work: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let context = zmq::Context::new();
     let socket = context.socket(zmq::REP)?;
     socket.bind("tcp://127.0.0.1:*")?;
@@ -12,14 +17,14 @@ pub(crate) fn run(reply_bytes: usize) -> io::Result<()> {
     let port = endpoint.rsplit(':').next().unwrap_or_default();
     writeln!(io::stderr(), "port {port}")?;
 
-    let reply = reply(reply_bytes);
     let mut request = zmq::Message::new();
     loop {
         match socket.recv(&mut request, 0) {
             Err(zmq::Error::EINTR) => continue,
             received => received?,
         }
-        socket.send(reply.as_str(), 0)?;
+        work(&request)?;
+        socket.send(reply, 0)?;
     }
 }
 

@@ -4,7 +4,7 @@
 //! In reading order: `loads`, `crowd`, `churn`, `behind`, `reload` and `still` are the figures, and `growth` the tables
 //! of another kind; `contest` and `rounds` are how they are measured, `children` and `redis_server` the processes that
 //! are, `filled` a registry that knows its agents. `roles` is what each process is: `load`, `echo`, `hello`, `bare`,
-//! `idle`. `connections`, `peer` and `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
+//! `setter`, `idle`. `connections`, `peer` and `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -41,6 +41,7 @@ mod reload;
 mod roles;
 mod rounds;
 mod sample;
+mod setter;
 mod still;
 mod table;
 mod zmtp;
