@@ -190,3 +190,25 @@ fn who_asks_after_a_long_silence_is_not_told_what_is_old() {
     far.wait_until_well();
     assert_eq!(far.caller().port_of("Alpha"), Ok(2));
 }
+
+/// What Redis tells comes by another connection than its answers, and may come later.
+#[test]
+fn who_has_registered_reads_it_though_nothing_has_been_told_yet() {
+    let server = RedisServer::start();
+    put(&server, "Alpha", 1);
+    let relay = Relay::to(server.address());
+    let far = Instance::live(before(&relay.url()));
+    let caller = far.caller();
+    for port in 2..5 {
+        let subscriber = server.clients().into_iter().find(|one| one.subscribes()).expect("a subscriber");
+        assert_eq!(caller.port_of("Alpha"), Ok(port - 1));
+        relay.hold(subscriber.member("addr").parse().unwrap());
+        caller.register("Alpha", port);
+        assert_eq!(caller.port_of("Alpha"), Ok(port), "{}", far.evidence());
+        assert_eq!(caller.deregister("Alpha"), Ok(true));
+        assert_eq!(caller.port_of("Alpha"), Err("not_found".to_owned()), "{}", far.evidence());
+        caller.register("Alpha", port);
+        relay.flow();
+        far.wait_until_well();
+    }
+}

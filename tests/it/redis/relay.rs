@@ -43,6 +43,8 @@ struct Shared {
 struct State {
     delay: Duration,
     stalled: [bool; 2],
+    /// One connection is silent, both ways.
+    held: Option<usize>,
     /// Both ends of each connection, as long as it is relayed.
     open: Vec<(usize, TcpStream, TcpStream)>,
 }
@@ -92,9 +94,19 @@ impl Relay {
         self.shared.lock().stalled = [true; 2];
     }
 
+    /// Silence on the one connection that comes to the server from this address.
+    pub(crate) fn hold(&self, address: SocketAddr) {
+        let mut state = self.shared.lock();
+        let found =
+            state.open.iter().find(|(.., server)| server.local_addr().is_ok_and(|own| own == address));
+        state.held = Some(found.unwrap_or_else(|| panic!("no connection from {address}")).0);
+    }
+
     /// What was held up arrives, and all goes on as before.
     pub(crate) fn flow(&self) {
-        self.shared.lock().stalled = [false; 2];
+        let mut state = self.shared.lock();
+        (state.stalled, state.held) = ([false; 2], None);
+        drop(state);
         self.shared.changed.notify_all();
     }
 
@@ -187,20 +199,26 @@ impl Shared {
     fn deliver(&self, way: Way, number: usize, arriving: &Receiver<Piece>, mut to: TcpStream) {
         for Piece { due, bytes } in arriving {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            let is_held = |state: &mut State| state.stalled[way as usize] && state.has(number);
-            drop(self.changed.wait_while(self.lock(), is_held));
+            self.wait_while_silent(way, number);
             if to.write_all(&bytes).is_err() {
                 break;
             }
         }
-        let is_held = |state: &mut State| state.stalled[way as usize] && state.has(number);
-        drop(self.changed.wait_while(self.lock(), is_held));
+        self.wait_while_silent(way, number);
         self.lock().close(number);
         self.changed.notify_all();
+    }
+
+    fn wait_while_silent(&self, way: Way, number: usize) {
+        drop(self.changed.wait_while(self.lock(), |state| state.is_silent(way, number)));
     }
 }
 
 impl State {
+    fn is_silent(&self, way: Way, number: usize) -> bool {
+        (self.stalled[way as usize] || self.held == Some(number)) && self.has(number)
+    }
+
     fn has(&self, number: usize) -> bool {
         self.open.iter().any(|(open, ..)| *open == number)
     }
