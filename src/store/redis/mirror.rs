@@ -145,6 +145,19 @@ impl Mirror {
         entries.marks.count += 1;
     }
 
+    /// Notes what was written here, if it was a record, as what was last seen; it has to be fetched as any other change.
+    pub(super) fn wrote(&self, name: &str, record: Option<Rendered>) {
+        let mut entries = self.write();
+        entries.marks.names.insert(name.into());
+        entries.marks.count += 1;
+        match record {
+            // With its mark it is not known, in whatever era.
+            Some(record) => entries.put(name.into(), record, MARKED, NEVER, self.max_bytes),
+            None => entries.remove(name),
+        }
+        self.health.set_agents(entries.agents.len() + entries.unheld.len());
+    }
+
     /// Begins an era in which nothing is known yet. After `everything` has changed what was known before is of no use, except
     /// as what was last seen.
     pub(super) fn begin_era(&self, everything: bool) -> u32 {
@@ -368,6 +381,21 @@ mod tests {
         note(&mirror, batch.era, "a", found("a", "3"));
         assert_eq!(seen(&mirror), "known 3");
         assert!(mirror.take_marked().names.is_empty());
+    }
+
+    #[test]
+    fn what_was_written_here_is_what_was_last_seen() {
+        let mirror = mirror(1 << 20);
+        let era = mirror.begin_era(false);
+        note(&mirror, era, "a", found("a", "1"));
+        mirror.wrote("a", Some(rendered("a", "2")));
+        assert_eq!((seen(&mirror).as_str(), listed(&mirror, 0).as_str()), ("marked 2", "a"));
+        let batch = mirror.take_marked();
+        note(&mirror, batch.era, "a", found("a", "3"));
+        assert_eq!(seen(&mirror), "known 3");
+        mirror.wrote("a", None);
+        assert_eq!((seen(&mirror).as_str(), listed(&mirror, 0).as_str()), ("nothing", ""));
+        assert_eq!(mirror.take_marked().names, vec![Box::from("a")]);
     }
 
     #[test]

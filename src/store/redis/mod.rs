@@ -16,7 +16,7 @@ mod way;
 mod writes;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,8 @@ pub struct Settings {
 /// Records in Redis.
 pub struct Redis {
     shared: Arc<Shared>,
+    /// Held from a write to the note of it.
+    writing: Mutex<()>,
     max_bytes: u64,
 }
 
@@ -118,7 +120,7 @@ impl Redis {
             greeted: false,
         };
         thread::Builder::new().name("follower".into()).spawn(move || follower.follow())?;
-        Ok(Redis { shared, max_bytes })
+        Ok(Redis { shared, writing: Mutex::default(), max_bytes })
     }
 
     /// The record of `name` as Redis has it now.
@@ -164,7 +166,7 @@ impl Redis {
 
     /// Has Redis do it, and as many replicas as are asked for. Who asks here for that name from then on asks Redis, until it
     /// is fetched. After an error it may have been done.
-    fn write(&self, name: &str, command: Cmd) -> Result<Value, StoreError> {
+    fn write(&self, name: &str, command: Cmd, record: Option<Rendered>) -> Result<Value, StoreError> {
         self.reachable()?;
         let Shared { reach, mirror, min_replicas, .. } = &*self.shared;
         if reach.writes.is_short() {
@@ -177,6 +179,8 @@ impl Redis {
         if *min_replicas > 0 {
             commands.push(wait(*min_replicas, REPLICA_LIMIT));
         }
+        // What is noted last is what Redis did last.
+        let in_turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = self.ask(&commands).map_err(|failure| {
             if matches!(failure, Failure::Silent(_)) {
                 reach.writes.bar(reach.now());
@@ -185,7 +189,11 @@ impl Redis {
         });
         let mut replies = asked?.into_iter();
         let done = accepted(replies.next().unwrap_or_default());
-        mirror.mark([name]);
+        match &done {
+            Ok(_) => mirror.wrote(name, record),
+            Err(_) => mirror.mark([name]),
+        }
+        drop(in_turn);
         reach.bells.ring();
         let done = done.map_err(|failure| {
             reach.refuse(failure.to_string(), false);
@@ -253,13 +261,13 @@ impl Store for Redis {
         let name = String::from_utf8_lossy(record.name());
         let old = mirror.last(&name);
         let json = [b"{", record.members()].concat();
-        self.write(&name, cmd("SET").arg(keys.key(&name)).arg(json).to_owned())?;
+        self.write(&name, cmd("SET").arg(keys.key(&name)).arg(json).to_owned(), Some(record.clone()))?;
         Ok(old)
     }
 
     fn remove(&self, name: &str) -> Result<Option<Removed>, StoreError> {
         let old = self.shared.mirror.last(name);
-        let removed = self.write(name, cmd("DEL").arg(self.shared.keys.key(name)).to_owned())?;
+        let removed = self.write(name, cmd("DEL").arg(self.shared.keys.key(name)).to_owned(), None)?;
         Ok((removed != Value::Int(0)).then_some(Removed { old }))
     }
 
