@@ -6,13 +6,16 @@ CARGO   ?= cargo
 PYTHON  ?= python3
 VENV     = target/venv
 BINARY   = target/release/service-registry
+# Cargo features of what `make build` builds: FEATURES=tls
+FEATURES ?=
 
 # What `make fuzz` tries, and for how long each.
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 FUZZ_SECONDS ?= 60
 
 # What a test run needs beside Rust, as Debian's packages and the command each one brings.
-NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf redis-server:redis-server redis-sentinel:redis-sentinel
+NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf openssl:openssl \
+        redis-server:redis-server redis-sentinel:redis-sentinel
 
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
@@ -24,7 +27,7 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build the release binary, target/release/service-registry
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --features "$(FEATURES)"
 
 run: build ## build and run it on ports 7100 and 8100 (ARGS="--port 7200" adds flags)
 	$(BINARY) $(ARGS)
@@ -50,14 +53,16 @@ $(VENV)/ready: tests/it/python/requirements.txt
 	@touch $@
 
 test: tools venv build ## run every test (needs no root; installs what is missing when it has it)
-	$(CARGO) test --locked
+	$(CARGO) test --locked --features tls
+	$(CARGO) test --locked --lib -- config:: link::
 
 lint: ## check format, clippy and documentation
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features tls -- -D warnings
+	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --lib --bins --tests -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features tls --document-private-items
 
 fuzz-build: tools ## compile the fuzz targets, and try each on its kept inputs
 	$(CARGO) build --locked --manifest-path fuzz/Cargo.toml --bins

@@ -25,6 +25,7 @@ use service_registry::handoff::{self, Gate};
 use service_registry::health::{Health, VERSION};
 use service_registry::http::{self, Routes};
 use service_registry::journal;
+use service_registry::link::TlsFiles;
 use service_registry::listen;
 use service_registry::rep::{Asked, Rep};
 use service_registry::stop::{self, Stop, Waker};
@@ -120,7 +121,11 @@ fn store(
         return Ok(Arc::new(Memory::new(config.max_bytes, Arc::clone(health))));
     };
     let settings = Settings {
-        way: Way { url: wanted.url.clone(), password_file: wanted.password_file.clone() },
+        way: Way {
+            url: wanted.url.clone(),
+            password_file: wanted.password_file.clone(),
+            tls: TlsFiles { ca: wanted.ca.clone(), own: wanted.certificate.clone() },
+        },
         prefix: wanted.prefix.clone(),
         reads: match wanted.reads {
             Reads::Mirror => redis::Reads::Mirror,

@@ -29,6 +29,10 @@ With --backend redis:
                        a password into the variable or a file
   --redis-password-file PATH  SERVICE_REGISTRY_REDIS_PASSWORD_FILE  none
                        a file that holds the password and nothing else, by its absolute path
+  --redis-ca PATH      SERVICE_REGISTRY_REDIS_CA     system   for rediss://, the CAs that may have issued the server's
+                       certificate, in PEM: a file by its absolute path, or the system's
+  --redis-cert PATH    SERVICE_REGISTRY_REDIS_CERT   none     for a server that wants one, our own certificate…
+  --redis-key PATH     SERVICE_REGISTRY_REDIS_KEY    none     …and its key
   --redis-prefix TEXT  SERVICE_REGISTRY_REDIS_PREFIX  service_registry:
                        what the keys of all records begin with; not empty
   --reads FROM         SERVICE_REGISTRY_READS        mirror   who answers a lookup: mirror (memory, which Redis

@@ -26,6 +26,9 @@ pub(super) struct Raw {
     pub(super) backend: Vec<Given>,
     pub(super) redis_url: Vec<Given>,
     pub(super) redis_password_file: Vec<Given>,
+    pub(super) redis_ca: Vec<Given>,
+    pub(super) redis_cert: Vec<Given>,
+    pub(super) redis_key: Vec<Given>,
     pub(super) redis_prefix: Vec<Given>,
     pub(super) reads: Vec<Given>,
     pub(super) min_replicas: Vec<Given>,
@@ -53,6 +56,9 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
         backend: source.one(&["--backend"], "SERVICE_REGISTRY_BACKEND"),
         redis_url: source.one(&["--redis-url"], "SERVICE_REGISTRY_REDIS_URL"),
         redis_password_file: source.one(&["--redis-password-file"], "SERVICE_REGISTRY_REDIS_PASSWORD_FILE"),
+        redis_ca: source.one(&["--redis-ca"], "SERVICE_REGISTRY_REDIS_CA"),
+        redis_cert: source.one(&["--redis-cert"], "SERVICE_REGISTRY_REDIS_CERT"),
+        redis_key: source.one(&["--redis-key"], "SERVICE_REGISTRY_REDIS_KEY"),
         redis_prefix: source.one_or_nothing("--redis-prefix", "SERVICE_REGISTRY_REDIS_PREFIX"),
         reads: source.one(&["--reads"], "SERVICE_REGISTRY_READS"),
         min_replicas: source.one(&["--redis-min-replicas"], "SERVICE_REGISTRY_REDIS_MIN_REPLICAS"),
@@ -88,7 +94,7 @@ fn unknown(arguments: Vec<OsString>) -> Vec<Fault> {
 }
 
 /// The flags that take a value.
-const VALUE_FLAGS: [&str; 14] = [
+const VALUE_FLAGS: [&str; 17] = [
     "--port",
     "--health-port",
     "--health-check-port",
@@ -96,6 +102,9 @@ const VALUE_FLAGS: [&str; 14] = [
     "--backend",
     "--redis-url",
     "--redis-password-file",
+    "--redis-ca",
+    "--redis-cert",
+    "--redis-key",
     "--redis-prefix",
     "--reads",
     "--redis-min-replicas",

@@ -1,14 +1,16 @@
-//! The settings of the Redis backend: raw values in, checked ones out. Opens neither the server nor the file with the
-//! password, and shows nothing of a value that could be a password or hold one.
+//! The settings of the Redis backend: raw values in, checked ones out. Opens neither the server nor the files with the
+//! password and the certificates, and shows nothing of a value that could be a password or hold one.
 
 use std::path::{Path, PathBuf};
 
 use super::raw::{Given, Raw};
 use super::{Checked, Fault, named};
-use crate::link::url::{Endpoint, Place, Url};
+use crate::link::url::{Endpoint, Place, Url, Wrong};
 
 /// The longest prefix, in bytes.
 const MAX_PREFIX: usize = 200;
+/// What names a file that there need not be.
+const FILE: &str = "none or an absolute path";
 
 /// Where records live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub struct Redis {
     pub url: Url,
     /// The file that holds the password, where the URL doesn't.
     pub password_file: Option<PathBuf>,
+    /// The file with the CAs that are trusted; without it those of the system are.
+    pub ca: Option<PathBuf>,
+    /// The files with our own certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
     /// What the keys of all records begin with; never empty.
     pub prefix: String,
     /// Who answers a lookup.
@@ -71,8 +77,16 @@ impl Checked<'_> {
 
     /// A flag that would do nothing is a mistake; a variable may come from a file that several instances share.
     fn without_redis(&mut self, raw: &Raw) {
-        let flags =
-            [&raw.redis_url, &raw.redis_password_file, &raw.redis_prefix, &raw.reads, &raw.min_replicas];
+        let flags = [
+            &raw.redis_url,
+            &raw.redis_password_file,
+            &raw.redis_ca,
+            &raw.redis_cert,
+            &raw.redis_key,
+            &raw.redis_prefix,
+            &raw.reads,
+            &raw.min_replicas,
+        ];
         let flags =
             flags.into_iter().filter_map(|given| given.last()).filter(|given| given.name.starts_with("--"));
         self.faults.extend(flags.map(|Given { name, .. }| Fault(format!("{name} needs --backend redis"))));
@@ -80,20 +94,24 @@ impl Checked<'_> {
 
     fn redis(&mut self, raw: &Raw) -> Redis {
         const PREFIX: &str = "1 to 200 bytes of UTF-8 without control characters";
-        const FILE: &str = "none or an absolute path";
         const REPLICAS: &str = "a number of replicas from 0 to 16";
 
         let url = self.url(&raw.redis_url);
-        let password_file = self.hidden(&raw.redis_password_file, FILE, password_file).flatten();
-        self.one_password(raw, &url, password_file.as_deref());
+        let password_file = self.hidden(&raw.redis_password_file, FILE, |text| file(text, "none")).flatten();
+        if let Some(url) = &url {
+            self.one_password(raw, url, password_file.as_deref());
+        }
+        let (ca, certificate) = self.tls(raw, url.as_ref());
         let reads = |text: &str| match text {
             "mirror" => Some(Reads::Mirror),
             "redis" => Some(Reads::Redis),
             _ => None,
         };
         Redis {
-            url,
+            url: url.unwrap_or_else(local),
             password_file,
+            ca,
+            certificate,
             prefix: self
                 .last(&raw.redis_prefix, PREFIX, prefix)
                 .unwrap_or_else(|| "service_registry:".into()),
@@ -102,12 +120,13 @@ impl Checked<'_> {
         }
     }
 
-    fn url(&mut self, given: &[Given]) -> Url {
-        let mut url = local();
+    /// None where it is a fault.
+    fn url(&mut self, given: &[Given]) -> Option<Url> {
+        let mut url = given.is_empty().then(local);
         for Given { name, value } in given {
             let parsed = value.to_str().ok_or("it must be UTF-8".to_owned());
             match parsed.and_then(|text| Url::parse(text).map_err(|wrong| wrong.to_string())) {
-                Ok(parsed) => url = parsed,
+                Ok(parsed) => url = Some(parsed),
                 Err(wrong) => self.faults.push(Fault(format!(
                     "{name} must be a URL such as redis://localhost:6379/0: {wrong}; it is not shown, as it may hold a \
                      password"
@@ -143,14 +162,51 @@ impl Checked<'_> {
     }
 }
 
+impl Checked<'_> {
+    /// The files with the CAs and with our own certificate and its key. What is meant for TLS and not used by it would leave
+    /// somebody in the belief that it is.
+    fn tls(&mut self, raw: &Raw, url: Option<&Url>) -> (Option<PathBuf>, Option<(PathBuf, PathBuf)>) {
+        let faults = self.faults.len();
+        let ca =
+            self.last(&raw.redis_ca, "system or an absolute path", |text| file(text, "system")).flatten();
+        let certificate = self.last(&raw.redis_cert, FILE, |text| file(text, "none")).flatten();
+        let key = self.hidden(&raw.redis_key, FILE, |text| file(text, "none")).flatten();
+        if self.faults.len() > faults {
+            return (None, None);
+        }
+        let files = [(&ca, &raw.redis_ca), (&certificate, &raw.redis_cert), (&key, &raw.redis_key)];
+        for (_, given) in files.into_iter().filter(|(file, _)| file.is_some()) {
+            self.needs_tls(raw, url, &named(given, ""));
+        }
+        let (one, other) = match (&certificate, &key) {
+            (Some(_), None) => (named(&raw.redis_cert, ""), named(&raw.redis_key, "--redis-key")),
+            (None, Some(_)) => (named(&raw.redis_key, ""), named(&raw.redis_cert, "--redis-cert")),
+            _ => return (ca, certificate.zip(key)),
+        };
+        self.faults.push(Fault(format!("{one} names a file, so {other} must name one as well")));
+        (ca, None)
+    }
+
+    fn needs_tls(&mut self, raw: &Raw, url: Option<&Url>, name: &str) {
+        if !cfg!(feature = "tls") {
+            self.faults.push(Fault(format!("{name} must not be given: {}", Wrong::NO_TLS)));
+        } else if url.is_some_and(|url| !url.tls) {
+            let url = named(&raw.redis_url, "--redis-url");
+            let need = "must begin with rediss:// or rediss+sentinel://";
+            self.faults.push(Fault(format!("{name} is for TLS, so {url} {need}")));
+        }
+    }
+}
+
 /// The Redis of a URL that isn't given.
 fn local() -> Url {
     let place = Place::Tcp(Endpoint { host: "localhost".into(), port: 6379 });
     Url { place, user: None, password: None, db: 0, tls: false }
 }
 
-fn password_file(text: &str) -> Option<Option<PathBuf>> {
-    if text == "none" {
+/// An absolute path, or the word that stands for no file.
+fn file(text: &str, no_file: &str) -> Option<Option<PathBuf>> {
+    if text == no_file {
         return Some(None);
     }
     let plain = Path::new(text).is_absolute() && !text.chars().any(char::is_control);
@@ -198,6 +254,7 @@ mod tests {
         let redis = redis("--backend redis", &[]);
         assert_eq!(redis.url, Url::parse("redis://localhost:6379/0").expect("a URL"));
         assert_eq!((redis.password_file, redis.prefix.as_str()), (None, "service_registry:"));
+        assert_eq!((redis.ca, redis.certificate), (None, None));
         assert_eq!((redis.reads, redis.min_replicas), (Reads::Mirror, 0));
         assert_eq!(read("", &[]).expect("a configuration").backend, Backend::Memory);
     }
@@ -242,9 +299,10 @@ mod tests {
 
     #[test]
     fn flags_of_redis_need_it_and_variables_do_not() {
-        let line = "--redis-url redis://h --redis-password-file /f --redis-prefix x --reads redis \
-                    --redis-min-replicas 1";
-        let flags = ["url", "password-file", "prefix"].map(|name| format!("--redis-{name}"));
+        let line = "--redis-url redis://h --redis-password-file /f --redis-ca system --redis-cert none --redis-key none \
+                    --redis-prefix x --reads redis --redis-min-replicas 1";
+        let flags =
+            ["url", "password-file", "ca", "cert", "key", "prefix"].map(|name| format!("--redis-{name}"));
         let flags = flags.into_iter().chain(["--reads".into(), "--redis-min-replicas".into()]);
         let expected: Vec<String> = flags.map(|flag| format!("{flag} needs --backend redis")).collect();
         assert_eq!(read(line, &[]), Err(expected.clone()));
@@ -278,6 +336,70 @@ mod tests {
                         --redis-password-file name a file with it";
         assert_eq!(read(line, &[]), Err(vec![expected.into()]));
         assert_eq!(redis(line, &file).password_file, Some("/f".into()));
+    }
+
+    const TLS: &str = "--backend redis --redis-url rediss://h";
+    const FILES: [(&str, &str); 3] = [
+        ("SERVICE_REGISTRY_REDIS_CA", "/ca"),
+        ("SERVICE_REGISTRY_REDIS_CERT", "/cert"),
+        ("SERVICE_REGISTRY_REDIS_KEY", "/key"),
+    ];
+
+    #[test]
+    #[cfg(not(feature = "tls"))]
+    fn a_build_without_tls_says_so() {
+        let url = "--redis-url must be a URL such as redis://localhost:6379/0: this build has no TLS (cargo feature tls); \
+                   it is not shown, as it may hold a password";
+        let files = FILES
+            .map(|(name, _)| format!("{name} must not be given: this build has no TLS (cargo feature tls)"));
+        assert_eq!(read(TLS, &[]), Err(vec![url.into()]));
+        assert_eq!(read("--backend redis", &FILES), Err(files.to_vec()));
+        assert_eq!(read(TLS, &FILES), Err([&[url.into()], &files[..]].concat()));
+        let line = "--backend redis --redis-ca system --redis-cert none --redis-key none";
+        assert_eq!((redis(line, &[]).ca, redis(line, &FILES).certificate), (None, None));
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn the_files_of_tls_are_for_tls() {
+        let told = redis(TLS, &FILES);
+        assert_eq!((told.ca, told.certificate), (Some("/ca".into()), Some(("/cert".into(), "/key".into()))));
+        let line = format!("{TLS} --redis-ca system --redis-cert none --redis-key none");
+        assert_eq!((redis(&line, &FILES).ca, redis(&line, &FILES).certificate), (None, None));
+        let needs = |name: &str| {
+            format!(
+                "{name} is for TLS, so --redis-url (by default) must begin with rediss:// or rediss+sentinel://"
+            )
+        };
+        assert_eq!(read("--backend redis", &FILES), Err(FILES.map(|(name, _)| needs(name)).to_vec()));
+        let plain = "--backend redis --redis-url redis://h --redis-cert none --redis-key none";
+        let expected = "SERVICE_REGISTRY_REDIS_CA is for TLS, so --redis-url must begin with rediss:// or rediss+sentinel://";
+        assert_eq!(read(plain, &FILES), Err(vec![expected.into()]));
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn a_certificate_has_its_key() {
+        for (given, expected) in [
+            (
+                "--redis-cert /c",
+                "--redis-cert names a file, so --redis-key (by default) must name one as well",
+            ),
+            (
+                "--redis-key /k",
+                "--redis-key names a file, so --redis-cert (by default) must name one as well",
+            ),
+            (
+                "--redis-cert /c --redis-key none",
+                "--redis-cert names a file, so --redis-key must name one as well",
+            ),
+            (
+                "--redis-cert /c --redis-key ./k",
+                "--redis-key must be none or an absolute path; what it is is not shown",
+            ),
+        ] {
+            assert_eq!(read(&format!("{TLS} {given}"), &[]), Err(vec![expected.into()]));
+        }
     }
 
     #[test]

@@ -7,10 +7,13 @@ pub mod resp;
 pub mod sentinel;
 mod socket;
 pub mod subscription;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub mod tls;
 pub mod url;
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value, cmd};
@@ -18,10 +21,20 @@ use redis::{Cmd, Value, cmd};
 pub use failure::Failure;
 use resp::{Inbox, Said};
 use socket::Socket;
+use tls::Tls;
 use url::{Place, Secret, Url};
 
 /// How much later than its limit an answer may come, to spare system calls where answers are quick.
 const WORTH_SHORTENING: Duration = Duration::from_millis(10);
+
+/// Where it is written whom an encrypted connection trusts, and who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The CAs that may issue a server's certificate; without it those of the system.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate and its key, for a server that asks for one.
+    pub own: Option<(PathBuf, PathBuf)>,
+}
 
 /// An open connection, signed in, with its database chosen.
 pub struct Link {
@@ -34,14 +47,15 @@ pub struct Link {
 
 impl Link {
     /// Connects to the server at `place` as `url` says, with `password` where the URL has none, and asks it for its role: only
-    /// a master will do. All of it together may take twice `limit`, and each later call `limit`.
+    /// a master will do. It is encrypted where `tls` is there. All of it together may take twice `limit`, and each later call `limit`.
     pub fn open(
         url: &Url,
         place: &Place,
         password: Option<&Secret>,
+        tls: Option<&Tls>,
         limit: Duration,
     ) -> Result<Link, Failure> {
-        let mut link = Link::connect(place, limit)?;
+        let mut link = Link::connect(place, tls, limit)?;
         link.sign_in(url.user.as_deref(), url.password.as_ref().or(password))?;
         let mut commands = Vec::new();
         if url.db != 0 {
@@ -65,9 +79,9 @@ impl Link {
     }
 
     /// A bare connection: nothing said, nothing asked.
-    fn connect(place: &Place, limit: Duration) -> Result<Link, Failure> {
+    fn connect(place: &Place, tls: Option<&Tls>, limit: Duration) -> Result<Link, Failure> {
         let failed = |error: io::Error| Failure::from_io(&error, limit);
-        let socket = Socket::open(place, limit).map_err(failed)?;
+        let socket = Socket::open(place, tls, limit).map_err(failed)?;
         socket.set_limits(limit).map_err(failed)?;
         Ok(Link { socket, inbox: Inbox::default(), limit, shortened: false })
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use redis::{Value, cmd};
 
 use super::resp::Said;
+use super::tls::Tls;
 use super::url::{Endpoint, Place, Secret};
 use super::{Failure, Link};
 
@@ -26,6 +27,8 @@ pub struct Sentinels<'a> {
     pub user: Option<&'a str>,
     /// And the password for that.
     pub password: Option<&'a Secret>,
+    /// What encrypts the connections, where they are.
+    pub tls: Option<&'a Tls>,
 }
 
 /// A connection on which a sentinel tells of another master. Nothing here waits.
@@ -63,7 +66,7 @@ impl Sentinels<'_> {
     }
 
     fn ask(&self, place: &Endpoint, limit: Duration) -> Result<(Link, Option<Endpoint>), Failure> {
-        let mut link = Link::connect(&Place::Tcp(place.clone()), limit)?;
+        let mut link = Link::connect(&Place::Tcp(place.clone()), self.tls, limit)?;
         link.sign_in(self.user, self.password)?;
         let reply = link.ask(cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(self.service))?;
         Ok((link, endpoint(reply)?))

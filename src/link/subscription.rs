@@ -40,6 +40,8 @@ pub struct Subscription {
     next_ping: u64,
     /// Tells whether there is anything to read.
     epoll: OwnedFd,
+    /// Whether all that came has been read, below an encryption as well: only then epoll tells the whole truth.
+    dry: bool,
 }
 
 /// Whether a server tracks keys for us.
@@ -73,11 +75,15 @@ impl Subscription {
         }
         link.socket.wait_for_nothing().map_err(|error| link.failed(&error))?;
         let epoll = watch(&link).map_err(|error| link.failed(&error.into()))?;
-        Ok(Tracking::On(Subscription { link, pings: VecDeque::new(), next_ping: 0, epoll }))
+        Ok(Tracking::On(Subscription { link, pings: VecDeque::new(), next_ping: 0, epoll, dry: false }))
     }
 
     /// Hands on what has come since the last time.
     pub fn take_in(&mut self, mut told: impl FnMut(Told)) -> Result<(), Failure> {
+        if self.dry && !self.is_told() {
+            return Ok(());
+        }
+        self.dry = false;
         loop {
             while let Some(said) = self.link.inbox.take().map_err(|_| Failure::Malformed)? {
                 match said {
@@ -88,13 +94,13 @@ impl Subscription {
                     Said::TooLong(_) => return Err(Failure::Malformed),
                 }
             }
-            if !self.is_told() {
-                return Ok(());
-            }
             match self.link.inbox.fill(&mut self.link.socket) {
                 Ok(0) => return Err(Failure::Closed),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.dry = true;
+                    return Ok(());
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.link.failed(&error)),
             }

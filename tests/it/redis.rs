@@ -3,6 +3,10 @@
 //! is a chapter of it.
 
 // The harness: servers, a network, and the daemon in front of them.
+#[cfg(feature = "tls")]
+mod authority;
+#[cfg(feature = "tls")]
+mod guarded;
 mod instance;
 #[allow(dead_code)] // another program has these two as well, and uses more of them
 pub(crate) mod relay;
@@ -22,3 +26,5 @@ mod pace;
 mod replicas;
 mod starting;
 mod strangers;
+#[cfg(feature = "tls")]
+mod tls;

@@ -11,7 +11,8 @@ impl Wrong {
     pub(super) const SCHEME: Wrong = Wrong(
         "it must begin with redis://, rediss://, redis+unix://, redis+sentinel:// or rediss+sentinel://",
     );
-    pub(super) const NO_TLS: Wrong = Wrong("this build has no TLS (cargo feature tls)");
+    /// Of whatever is for TLS.
+    pub const NO_TLS: Wrong = Wrong("this build has no TLS (cargo feature tls)");
     pub(super) const BLANK: Wrong =
         Wrong("it must not hold spaces or control characters (in a password, a space is %20)");
     pub(super) const RESERVED: Wrong =

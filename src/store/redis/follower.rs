@@ -146,8 +146,9 @@ impl Follower {
 
     fn connect(&mut self) -> Result<Round, Failure> {
         let password = self.way.password()?;
-        let (place, watch) = self.way.master(LIMIT)?;
-        let open = |limit| Link::open(&self.way.url, &place, password.as_ref(), limit);
+        let tls = self.way.tls()?;
+        let (place, watch) = self.way.master(tls.as_ref(), LIMIT)?;
+        let open = |limit| Link::open(&self.way.url, &place, password.as_ref(), tls.as_ref(), limit);
         let subscription = match Subscription::open(open(LIMIT)?, self.shared.keys.prefix())? {
             Tracking::On(subscription) => Some(subscription),
             Tracking::Refused(failure) => {

@@ -1,12 +1,13 @@
-//! The way to Redis: which server is to be connected to, by its address or by what sentinels say, and with which password.
-//! Knows nothing of what is asked there.
+//! The way to Redis: which server is to be connected to, by its address or by what sentinels say, and with which password
+//! and certificates. Knows nothing of what is asked there.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::link::Failure;
 use crate::link::sentinel::{Sentinels, Watch};
+use crate::link::tls::Tls;
 use crate::link::url::{Place, Secret, Url};
+use crate::link::{Failure, TlsFiles};
 
 /// How long the longest wait between two tries is; and where sentinels may soon name another master.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -18,16 +19,22 @@ pub struct Way {
     pub url: Url,
     /// Where the password is read from, at each connecting.
     pub password_file: Option<PathBuf>,
+    /// What connections are encrypted by, where the URL says that they are; read at each connecting too.
+    pub tls: TlsFiles,
 }
 
 impl Way {
     /// The server to connect to, and what tells of another one.
-    pub(super) fn master(&self, limit: Duration) -> Result<(Place, Option<Watch>), Failure> {
+    pub(super) fn master(
+        &self,
+        tls: Option<&Tls>,
+        limit: Duration,
+    ) -> Result<(Place, Option<Watch>), Failure> {
         let Place::Sentinel { sentinels, service, user, password } = &self.url.place else {
             return Ok((self.url.place.clone(), None));
         };
         let sentinels =
-            Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref() };
+            Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref(), tls };
         sentinels.master(limit).map(|(master, watch)| (Place::Tcp(master), watch))
     }
 
@@ -52,6 +59,11 @@ impl Way {
             Place::Sentinel { .. } => LONGEST_WAIT_FOR_SENTINELS,
             _ => LONGEST_WAIT,
         }
+    }
+
+    /// Read each time, so that certificates may be renewed while the registry runs.
+    pub(super) fn tls(&self) -> Result<Option<Tls>, Failure> {
+        self.url.tls.then(|| Tls::read(&self.tls)).transpose()
     }
 
     /// Read each time, so that a password may be replaced while the registry runs.

@@ -167,9 +167,13 @@ const REDIS: [&str; 2] = ["--backend", "redis"];
 const REDIS_NEEDED: &str = "needs --backend redis";
 const URL: &str = "redis://localhost:6379/0: ";
 const PREFIX: &str = "1 to 200 bytes";
+const TLS_NEEDED: &str = match cfg!(feature = "tls") {
+    true => "is for TLS, so --redis-url (by default) must begin with rediss://",
+    false => "must not be given: this build has no TLS (cargo feature tls)",
+};
 
 /// What is given for Redis. The value of a variable counts with either backend.
-pub(super) const WRONG_FOR_REDIS: [Faulty; 28] = [
+pub(super) const WRONG_FOR_REDIS: [Faulty; 33] = [
     (&["--redis-url", "redis://h"], &[], &[&["--redis-url", REDIS_NEEDED]]),
     (
         &["--redis-url=redis://h"],
@@ -177,6 +181,9 @@ pub(super) const WRONG_FOR_REDIS: [Faulty; 28] = [
         &[&["--redis-url", REDIS_NEEDED]],
     ),
     (&["--redis-password-file", "none"], &[], &[&["--redis-password-file", REDIS_NEEDED]]),
+    (&["--redis-ca", "system"], &[], &[&["--redis-ca", REDIS_NEEDED]]),
+    (&["--redis-cert", "none"], &[], &[&["--redis-cert", REDIS_NEEDED]]),
+    (&["--redis-key", "none"], &[], &[&["--redis-key", REDIS_NEEDED]]),
     (&["--redis-prefix", "x"], &[], &[&["--redis-prefix", REDIS_NEEDED]]),
     (&["--reads", "mirror"], &[], &[&["--reads", REDIS_NEEDED]]),
     (&["--redis-min-replicas", "0"], &[], &[&["--redis-min-replicas", REDIS_NEEDED]]),
@@ -216,6 +223,20 @@ pub(super) const WRONG_FOR_REDIS: [Faulty; 28] = [
         &[],
         &[("SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "~/p")],
         &[&["SERVICE_REGISTRY_REDIS_PASSWORD_FILE", "absolute path"]],
+    ),
+    (
+        &[REDIS[0], REDIS[1], "--redis-ca", "ca.pem", "--redis-cert", "cert.pem", "--redis-key", "key.pem"],
+        &[],
+        &[
+            &["--redis-ca", "\"ca.pem\"", "system or an absolute path"],
+            &["--redis-cert", "\"cert.pem\"", "none or an absolute path"],
+            &["--redis-key", "none or an absolute path", "not shown"],
+        ],
+    ),
+    (
+        &REDIS,
+        &[("SERVICE_REGISTRY_REDIS_CERT", "/c"), ("SERVICE_REGISTRY_REDIS_KEY", "/k")],
+        &[&["SERVICE_REGISTRY_REDIS_CERT", TLS_NEEDED], &["SERVICE_REGISTRY_REDIS_KEY", TLS_NEEDED]],
     ),
     (
         &REDIS,

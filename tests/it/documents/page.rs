@@ -88,6 +88,8 @@ fn go_through(page: &Page, ask: fn(u16, &[u8]) -> Vec<u8>) -> Tried {
     while let Some(block) = rest.next() {
         match block.info.as_str() {
             "sh" => reader.types(block),
+            "sh tls" if cfg!(feature = "tls") => reader.types(block),
+            "sh tls" => {}
             "console" => reader.types_and_reads(block),
             "json request" | "text request" => {
                 reader.sends(block, followed(block, rest.next(), "json reply"))

@@ -54,7 +54,7 @@ fn of_table(page: &Page) -> BTreeSet<Setting> {
 #[test]
 fn tables_and_help_have_the_same_settings() {
     let told = of_help(&help());
-    assert_eq!(told.len(), 13, "{told:?}");
+    assert_eq!(told.len(), 16, "{told:?}");
     assert_eq!(of_table(&pages::read("README.md")), told, "README.md, and --help");
     assert_eq!(of_table(&pages::read("docs/operations.md")), told, "docs/operations.md, and --help");
 }

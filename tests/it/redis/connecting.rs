@@ -12,7 +12,7 @@ pub(crate) const RIGHTS: &str = concat!(
 );
 
 /// Registers, finds, lists and deregisters.
-fn assert_works(instance: &Instance) {
+pub(super) fn assert_works(instance: &Instance) {
     instance.wait_until_well();
     let caller = instance.caller();
     caller.register("Alpha", 5000);
@@ -26,7 +26,7 @@ fn assert_works(instance: &Instance) {
 }
 
 /// Nothing that it said, to whomever, has this in it.
-fn assert_never_said(instance: Instance, secrets: &[&str]) {
+pub(super) fn assert_never_said(instance: Instance, secrets: &[&str]) {
     let caller = instance.caller();
     let mut said = vec![instance.health().object.to_string()];
     for request in

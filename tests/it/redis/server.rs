@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use daemon::{Daemon, Kind};
 pub(crate) use place::{Folder, Port};
 pub(crate) use resp::{Client, Reply};
-pub(crate) use sentinel::SentinelGroup;
+pub(crate) use sentinel::{SERVICE, SentinelGroup};
 
 // Each by its path, so that they are found from any program that has this file.
 #[path = "server/daemon.rs"]

@@ -1,6 +1,6 @@
 //! Three sentinels that watch one master. Each has what it writes into its own folder.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rustix::process::Signal;
 
@@ -23,11 +23,20 @@ impl SentinelGroup {
 
     /// Where they themselves have a password, and with further lines of sentinel.conf.
     pub(crate) fn watch_with(master: &RedisServer, password: Option<&str>, lines: &str) -> SentinelGroup {
-        let at = master.address();
+        SentinelGroup::watch_at(master.address(), password, |_| lines.to_owned())
+    }
+
+    /// Where the master is at another address than it has for the test, with further lines for each of them.
+    pub(crate) fn watch_at(
+        at: SocketAddr,
+        password: Option<&str>,
+        lines: impl Fn(usize) -> String,
+    ) -> SentinelGroup {
         let host: IpAddr = Ipv4Addr::LOCALHOST.into();
         let login = password.map(|password| ("default".to_owned(), password.to_owned()));
         let requirepass = password.map_or(String::new(), |password| format!("requirepass {password}\n"));
-        let start = || {
+        let start = |n| {
+            let lines = lines(n);
             Daemon::start(Kind::Sentinel, host, login.clone(), |own, folder| {
                 format!(
                     "bind {}\nport {}\ndir {}\nprotected-mode no\nsentinel monitor {SERVICE} {} {} 2\n\
@@ -41,7 +50,7 @@ impl SentinelGroup {
                 )
             })
         };
-        let group = SentinelGroup { sentinels: (0..3).map(|_| start()).collect() };
+        let group = SentinelGroup { sentinels: (0..3).map(start).collect() };
         group.wait_until_acquainted();
         group
     }
