@@ -1,11 +1,14 @@
 //! An instance at the end of a long or a silent link: what it may be late by, and what it never is. The relay in between
 //! takes as long for each byte as a network would; the instance that writes has no relay.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::instance::{Caller, Instance, before, put};
+use super::instance::{Caller, Instance, before, put, registration};
 use super::relay::Relay;
 use super::server::RedisServer;
+use crate::http;
 use crate::storms::report;
 
 /// What a busy machine may add to a delay: at the median, and at worst.
@@ -120,22 +123,51 @@ fn fifty_milliseconds_away() {
     distance.assert_new_names_are_found_at_once(5);
 }
 
-/// Lists are held to the same, over a link on which all that is told comes at once as well.
+/// Lists are held to the same, while others write at the same instance: what it is told arrives by their requests as well.
 #[test]
 fn a_list_of_who_asks_redis_is_never_stale() {
-    for (delay, names) in [(Duration::ZERO, 300), (Duration::from_millis(5), 20)] {
+    for (delay, names) in [(Duration::ZERO, 200), (Duration::from_millis(5), 30)] {
         let distance = Distance::of(delay);
-        let (writer, strict) = (distance.near.caller(), distance.strict.caller());
+        let busy = distance.strict.caller();
+        busy.register("Zulu", 1);
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _over = Over(&over);
+            let port = distance.strict.registry.port();
+            let over = &over;
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    http::ask(port, http::post(&registration("Zulu", 1)));
+                }
+            });
+            distance.assert_lists_are_never_stale(names);
+        });
+    }
+}
+
+/// Tells the others that it is over, also when it ends by a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Distance {
+    /// Beside Zulu, who is always there.
+    fn assert_lists_are_never_stale(&self, names: usize) {
+        let (writer, strict) = (self.near.caller(), self.strict.caller());
+        let mut due = vec!["Zulu".to_owned()];
         for n in 0..names {
             let name = format!("Agent{n:03}");
             writer.register(&name, 5000);
-            let listed = strict.list().unwrap();
-            assert_eq!(listed.last(), Some(&name), "{delay:?}\n{}", distance.strict.evidence());
-            assert_eq!(listed.len(), n + 1);
+            due.insert(n, name);
+            assert_eq!(strict.list().as_ref(), Ok(&due), "{:?}\n{}", self.delay, self.strict.evidence());
         }
-        for n in (0..names).rev() {
-            assert_eq!(writer.deregister(&format!("Agent{n:03}")), Ok(true));
-            assert_eq!(strict.list().unwrap().len(), n, "{delay:?}\n{}", distance.strict.evidence());
+        for _ in 0..names {
+            assert_eq!(writer.deregister(&due.remove(0)), Ok(true));
+            assert_eq!(strict.list().as_ref(), Ok(&due), "{:?}\n{}", self.delay, self.strict.evidence());
         }
     }
 }
@@ -183,7 +215,7 @@ fn who_asks_after_a_long_silence_is_not_told_what_is_old() {
     let far = Instance::live(before(&relay.url()));
     relay.stall_all();
     near.caller().register("Alpha", 2);
-    std::thread::sleep(Duration::from_millis(1500));
+    thread::sleep(Duration::from_millis(1500));
     let got = far.caller().port_of("Alpha");
     let health = far.health();
     assert_eq!(got, Ok(1));
