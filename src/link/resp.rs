@@ -12,6 +12,8 @@ use redis::Value;
 pub const MAX_STRING: usize = 1024 * 1024;
 /// The longest value, all its strings together, in bytes: Redis cuts a subscriber that has 32 MiB unread.
 const MAX_VALUE: usize = 64 * 1024 * 1024;
+/// The longest line, in bytes: numbers and errors. Nothing that Redis says in one is nearly as long.
+const MAX_LINE: usize = 64 * 1024;
 /// What one read asks for, in bytes.
 const CHUNK: usize = 16 * 1024;
 /// Room that is kept while there is nothing to read, in bytes.
@@ -102,8 +104,9 @@ impl Inbox {
     /// Goes past one string, number, error, or head of an array. False where it isn't whole yet.
     fn look_on(&mut self) -> Result<bool, Malformed> {
         let rest = &self.bytes[self.looked..self.end];
-        let Some(end) = rest.windows(2).position(|two| two == b"\r\n") else {
-            return if rest.len() > MAX_STRING { Err(Malformed) } else { Ok(false) };
+        // No further than a line may go, however much has come, so that a limit is the same for whoever sends in pieces.
+        let Some(end) = rest.windows(2).take(MAX_LINE + 1).position(|two| two == b"\r\n") else {
+            return if rest.len() > MAX_LINE + 1 { Err(Malformed) } else { Ok(false) };
         };
         let number = || std::str::from_utf8(&rest[1..end]).ok()?.parse::<i64>().ok();
         let mut whole = end + 2;
@@ -245,6 +248,18 @@ mod tests {
         ] {
             assert_eq!(read(wrong.as_bytes(), 3), Err(Malformed), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_line_is_as_long_as_it_may_be_however_it_comes() {
+        for (length, fits) in [(MAX_LINE, true), (MAX_LINE + 1, false)] {
+            let bytes = format!("+{}\r\n+OK\r\n", "x".repeat(length - 1));
+            for step in [1000, CHUNK, bytes.len()] {
+                assert_eq!(read(bytes.as_bytes(), step).is_ok(), fits, "{length} bytes, {step} at a time");
+            }
+        }
+        // Nor is the end of one waited for that is too long already.
+        assert_eq!(read(&vec![b'-'; MAX_LINE + 2], CHUNK), Err(Malformed));
     }
 
     proptest! {
