@@ -1,5 +1,5 @@
-//! What docs/protocol.md says a request means, told a second time and without regard to speed. Shares no code with
-//! `wire`: where the two differ, one of them is wrong.
+//! What docs/protocol.md says a request means, and what a value in Redis does, told a second time and without regard to
+//! speed. Shares no code with `wire`: where the two differ, one of them is wrong.
 
 use crate::json::{self, Json};
 
@@ -110,13 +110,31 @@ fn name_asked_for(members: &Members) -> Result<String, Refused> {
 
 fn registration(members: &Members) -> Result<Entry, Refused> {
     match given(members, "registration_data")? {
-        Some(Json::Object(wrapped)) if !wrapped.is_empty() => entry(wrapped),
-        None | Some(Json::Object(_)) => entry(members),
+        Some(Json::Object(wrapped)) if !wrapped.is_empty() => named_entry(wrapped),
+        None | Some(Json::Object(_)) => named_entry(members),
         Some(_) => Err(invalid()),
     }
 }
 
-fn entry(members: &Members) -> Result<Entry, Refused> {
+fn named_entry(members: &Members) -> Result<Entry, Refused> {
+    let agent_id = given(members, "agent_id")?.ok_or_else(invalid)?;
+    entry(string(agent_id, char::is_control)?, members)
+}
+
+/// What a value in Redis says of the agent `name`, whoever wrote it: the registration, and its `last_registered` as it is
+/// written there. What the value says of a name is one of the further members, which say nothing.
+pub fn stored(name: &str, value: &[u8]) -> Option<(Entry, String)> {
+    let Json::Object(members) = json::read(std::str::from_utf8(value).ok()?)? else { return None };
+    let may_be_asked_for = (1..=255).contains(&name.len()) && !name.contains(char::is_control);
+    let last_registered = match given(&members, "last_registered").ok()? {
+        None => "null".to_owned(),
+        Some(text @ Json::Text(_)) => text.compact(),
+        Some(_) => return None,
+    };
+    may_be_asked_for.then_some((entry(name.to_owned(), &members).ok()?, last_registered))
+}
+
+fn entry(agent_id: String, members: &Members) -> Result<Entry, Refused> {
     let required = |name| given(members, name)?.ok_or_else(invalid);
     let capabilities = match given(members, "capabilities")? {
         None => "[]".to_owned(),
@@ -130,7 +148,7 @@ fn entry(members: &Members) -> Result<Entry, Refused> {
         Some(_) => return Err(invalid()),
     };
     Ok(Entry {
-        agent_id: string(required("agent_id")?, char::is_control)?,
+        agent_id,
         host: string(required("host")?, |c| c.is_control() || c.is_whitespace())?,
         port: port(required("port")?, 1)?,
         health_check_port: given(members, "health_check_port")?.map(|given| port(given, 0)).transpose()?,

@@ -1,10 +1,12 @@
-//! Fuzz targets for everything that reads bytes from the network. Each target is a plain function from bytes to a panic
+//! Fuzz targets for everything that reads what others send or write. Each target is a plain function from bytes to a panic
 //! or none, so that libFuzzer can drive it and `cargo test` can replay its kept inputs. Never links libzmq.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`parser`], [`head`], [`classifier`], [`registry`] | the targets: a request, an HTTP head, a first byte, many requests |
+//! | [`resp`], [`stored`], [`url`] | the targets for Redis: what it sends, what others wrote into it, where it is |
 //! | [`contract`], [`json`], [`field_lines`] | docs/protocol.md told a second time, plainly and slowly, to compare with |
+//! | [`resp2`] | the same for Redis's wire protocol |
 //! | [`model`], [`replies`] | what a registry must answer, and how each kind of reply looks |
 //! | [`runs`] | a notation that keeps inputs about sizes small |
 //!
@@ -38,21 +40,28 @@ pub mod classifier;
 pub mod head;
 pub mod parser;
 pub mod registry;
+pub mod resp;
+pub mod stored;
+pub mod url;
 
 pub mod contract;
 pub mod field_lines;
 pub mod json;
 pub mod model;
 pub mod replies;
+pub mod resp2;
 pub mod runs;
 
 /// Tries one input, and panics where something is wrong with what became of it.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in fuzz_targets/ and of its folder in corpus/.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("classifier", classifier::target),
     ("head", head::target),
     ("parser", parser::target),
     ("registry", registry::target),
+    ("resp", resp::target),
+    ("stored", stored::target),
+    ("url", url::target),
 ];

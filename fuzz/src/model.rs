@@ -71,7 +71,7 @@ impl Model {
     }
 
     fn register(&mut self, entry: Entry, now: &str) -> Expected {
-        let record = record(&entry, now);
+        let record = record(&entry, &quoted(now));
         if record.len() > MAX_RECORD {
             return Expected::Failure(Refused::code("too_large"));
         }
@@ -93,7 +93,8 @@ impl Model {
     }
 }
 
-fn record(entry: &Entry, now: &str) -> String {
+/// The JSON object that is kept of `entry`, with this JSON as its `last_registered`.
+pub fn record(entry: &Entry, last_registered: &str) -> String {
     let health_check_port = entry.health_check_port.map_or("null".into(), |port| port.to_string());
     let members = [
         ("host", quoted(&entry.host)),
@@ -102,7 +103,7 @@ fn record(entry: &Entry, now: &str) -> String {
         ("agent_type", quoted(&entry.agent_type)),
         ("capabilities", entry.capabilities.clone()),
         ("metadata", entry.metadata.clone()),
-        ("last_registered", quoted(now)),
+        ("last_registered", last_registered.to_owned()),
     ];
     format!("{{{}}}", members.map(|(name, value)| format!(r#""{name}":{value}"#)).join(","))
 }

@@ -51,6 +51,21 @@ fn the_registry_stands_its_inputs() {
 }
 
 #[test]
+fn redis_is_read_from_its_inputs() {
+    replay("resp");
+}
+
+#[test]
+fn records_of_others_are_read_from_their_inputs() {
+    replay("stored");
+}
+
+#[test]
+fn urls_are_read_from_their_inputs() {
+    replay("url");
+}
+
+#[test]
 fn every_target_has_a_file_and_inputs() {
     let names = |folder: &str| -> BTreeSet<String> {
         let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
