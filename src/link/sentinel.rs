@@ -53,7 +53,8 @@ impl Sentinels<'_> {
                     watch = watch.or_else(|| Watch::over(link));
                 }
                 Ok((_, None)) => {
-                    last = Failure::NoMaster(format!("{place} knows no master {}", self.service))
+                    let said = format!("the sentinel at {place} knows no master {}", self.service);
+                    last = Failure::NoMaster(said);
                 }
                 Err(failure) => last = Failure::NoMaster(format!("the sentinel at {place}: {failure}")),
             }

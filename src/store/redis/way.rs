@@ -69,9 +69,11 @@ impl Way {
     /// Read each time, so that a password may be replaced while the registry runs.
     pub(super) fn password(&self) -> Result<Option<Secret>, Failure> {
         let Some(path) = &self.password_file else { return Ok(None) };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::PasswordFile(format!("the password file {}: {error}", path.display()))
-        })?;
-        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+        let wrong = |what: &str| Failure::PasswordFile(format!("the password file {}{what}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&format!(": {error}")))?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(wrong(" is empty")),
+            password => Ok(Some(Secret::new(password.to_owned()))),
+        }
     }
 }

@@ -117,6 +117,9 @@ fn a_password_file_that_is_not_there_is_told_by_its_name() {
         .wait_for_health("it says which", |health| health.message().contains(&name))
         .assert_unready(&instance);
     instance.registry.wait_for_log(|line| line.contains(" WARN ") && line.contains(&name));
+    folder.write("missing", "\n");
+    let empty = format!("the password file {name} is empty");
+    instance.wait_for_health("it says so", |health| health.message().contains(&empty));
     folder.write("missing", "open-sesame\n");
     assert_works(&instance);
     assert_never_said(instance, &["open-sesame"]);
