@@ -74,7 +74,7 @@ def main():
     parser.add_argument("--tries", type=int, default=5, help="how often to ask before giving up (%(default)s)")
     options = parser.parse_args()
 
-    addresses = ",".join(options.registry or ["tcp://localhost:7100"]).split(",")
+    addresses = ",".join(options.registry or ["tcp://localhost:7100"]).replace(" ", "").split(",")
     registry = Registry(addresses, options.timeout, options.tries)
     try:
         registry.ask("register_agent", agent_id=options.name, host=options.host, port=options.port)
