@@ -20,7 +20,7 @@ NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf openssl:openss
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
 
-.PHONY: help build run tools venv test lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install uninstall clean
+.PHONY: help build run tools venv test test-faults lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install uninstall clean
 
 help: ## print this
 	@echo "service-registry: make TARGET, where TARGET is one of"
@@ -52,13 +52,18 @@ $(VENV)/ready: tests/it/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/it/python/requirements.txt
 	@touch $@
 
-test: tools venv build ## run every test (needs no root; installs what is missing when it has it)
+test: tools venv build ## run every test that needs no root (installs what is missing when it has it)
 	$(CARGO) test --locked --features tls
 	$(CARGO) test --locked --lib -- config:: link::
+
+test-faults: NEEDS += iproute2:ip
+test-faults: tools ## kill, pause and cut off instances and their Redis (needs root; FAULTS_SEED=1 repeats)
+	$(CARGO) test --locked --features tls --test faults
 
 lint: ## check format, clippy and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features tls -- -D warnings
+	$(CARGO) clippy --locked --features tls --test faults -- -D warnings
 	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --lib --bins --tests -- -D warnings
@@ -102,7 +107,7 @@ bench-pure: ## measure parse, act and render alone, without sockets (ARGS="looku
 
 soak: ## storms, floods and scarcity at random, for 10 minutes (SOAK_SECONDS=60; SOAK_SEED=1 repeats)
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked --test soak
-	REDIS_AWAY_SECONDS=60 $(CARGO) test --locked --test it redis::pace::without_redis
+	REDIS_AWAY_SECONDS=60 $(CARGO) test --locked --features tls --test it redis::pace::without_redis
 
 install: ## install the built binary under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }

@@ -11,7 +11,7 @@
 
 use crate::checker::call::{Call, Moment, Saw, What};
 use crate::checker::promise::{Instance, Look, Reads, Span, bounds};
-use crate::checker::{Bound, Violation, latest, order};
+use crate::checker::{Bound, Strictness, Violation};
 
 /// A column of the drawing.
 const COLUMN: Moment = 100_000_000;
@@ -22,14 +22,15 @@ const FIRST: Moment = 60_000_000_000;
 pub(crate) struct Drawing {
     calls: Vec<Call>,
     instances: Vec<Instance>,
-    /// The places of calls that `order` must find wrong, and of those that `latest` must as well.
+    /// The places of calls that are wrong where all have one order, and of those that are also wrong where each read is judged
+    /// by itself.
     out_of_order: Vec<usize>,
     wrong: Vec<usize>,
     text: String,
 }
 
 impl Drawing {
-    /// Marks at a line's end: ✗ where both checks must find the call wrong, ↯ where only `order` must.
+    /// Marks at a line's end: ✗ where a call is wrong in any case, ↯ where it is only because all have one order.
     pub(crate) fn parse(text: &str) -> Drawing {
         let redis = || Instance::new(Reads::Redis);
         let mirror = || Instance::new(Reads::Mirror);
@@ -78,19 +79,19 @@ impl Drawing {
         }
     }
 
-    /// Both checks find what is marked, and nothing else.
+    /// What is marked is found, and nothing else.
     pub(crate) fn judge(&self, what: &str) {
         let bounds = bounds(&self.calls, &self.instances);
         let out_of_order: Vec<usize> = self.wrong.iter().chain(&self.out_of_order).copied().collect();
-        for (check, found, due) in [
-            ("order", order::check(&self.calls, &bounds), out_of_order),
-            ("latest", latest::check(&self.calls, &bounds), self.wrong.clone()),
-        ] {
+        for (strictness, due) in
+            [(Strictness::OneOrder, out_of_order), (Strictness::EachRead, self.wrong.clone())]
+        {
+            let found = strictness.check(&self.calls, &bounds);
             let mut places: Vec<usize> = found.iter().map(|violation| violation.call).collect();
             places.sort_unstable();
             let mut due = due;
             due.sort_unstable();
-            assert_eq!(places, due, "{check}: {what}{}\n{}", self.text, self.shown(&found, &bounds));
+            assert_eq!(places, due, "{strictness:?}: {what}\n{}\n{}", self.text, self.shown(&found, &bounds));
         }
     }
 

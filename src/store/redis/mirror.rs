@@ -53,6 +53,8 @@ struct Entries {
 #[derive(Default)]
 struct Marks {
     names: HashSet<Box<str>>,
+    /// Those of them that were written here last.
+    own: HashSet<Box<str>>,
     /// How many marks there have ever been.
     count: u64,
 }
@@ -149,6 +151,7 @@ impl Mirror {
     pub(super) fn wrote(&self, name: &str, record: Option<Rendered>) {
         let mut entries = self.write();
         entries.marks.names.insert(name.into());
+        entries.marks.own.insert(name.into());
         entries.marks.count += 1;
         match record {
             // With its mark it is not known, in whatever era.
@@ -204,6 +207,7 @@ impl Mirror {
     pub(super) fn take_marked(&self) -> Batch {
         let mut entries = self.write();
         let names = mem::take(&mut entries.marks.names).into_iter().collect();
+        entries.marks.own.clear();
         Batch { names, era: entries.era, marks: entries.marks.count }
     }
 
@@ -223,6 +227,10 @@ impl Mirror {
         let mut entries = self.write();
         let unheld = entries.unheld.len();
         for (name, fetched) in fetched {
+            // What was written here since then was seen last.
+            if entries.marks.own.contains(&name) {
+                continue;
+            }
             entries.too_long.remove(&name);
             match fetched {
                 Fetched::Record(record, expires) => entries.put(name, record, era, expires, self.max_bytes),
@@ -390,10 +398,14 @@ mod tests {
         note(&mirror, era, "a", found("a", "1"));
         mirror.wrote("a", Some(rendered("a", "2")));
         assert_eq!((seen(&mirror).as_str(), listed(&mirror, 0).as_str()), ("marked 2", "a"));
+        // What was read before it comes after it.
+        note(&mirror, era, "a", found("a", "1"));
+        assert_eq!(seen(&mirror), "marked 2");
         let batch = mirror.take_marked();
         note(&mirror, batch.era, "a", found("a", "3"));
         assert_eq!(seen(&mirror), "known 3");
         mirror.wrote("a", None);
+        note(&mirror, era, "a", found("a", "3"));
         assert_eq!((seen(&mirror).as_str(), listed(&mirror, 0).as_str()), ("nothing", ""));
         assert_eq!(mirror.take_marked().names, vec![Box::from("a")]);
     }

@@ -45,6 +45,10 @@ impl Call {
         matches!(self.what, What::Register { .. } | What::Deregister { .. })
     }
 
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.what, What::List { .. })
+    }
+
     pub(crate) fn is_acknowledged_write(&self) -> bool {
         matches!(self.what, What::Register { acknowledged: true, .. } | What::Deregister { found: Some(_) })
     }

@@ -3,8 +3,8 @@
 //! nothing, and reads no clock, so that it can be tried on histories that are wrong.
 //!
 //! In reading order: `call` is what is checked; `promise` says from which moment on a read's answer may have been right;
-//! `order` looks for one order of all calls on a name that explains every answer; `latest` judges each read by itself,
-//! where a failover may take back what was never acknowledged.
+//! `order` looks for one order of calls on a name that explains every answer; `latest` judges each read by itself. Which of
+//! the two is due is for `Strictness` to say.
 
 pub(crate) mod call;
 pub(crate) mod latest;
@@ -15,6 +15,31 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use call::{Call, Moment, Saw, What};
+
+/// How strictly a history is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// All writes, and all reads that may not lag, have one order. A read that may lag is judged by itself.
+    OneOrder,
+    /// Each read is judged by itself: where there are failovers, what was never acknowledged may be seen and then be gone.
+    EachRead,
+}
+
+impl Strictness {
+    /// What is wrong with these calls on one name, which nobody had registered before.
+    pub(crate) fn check(self, calls: &[Call], bounds: &[Bound]) -> Vec<Violation> {
+        let mut wrong = latest::check(calls, bounds);
+        if self == Strictness::OneOrder {
+            let may_lag = |place: usize| bounds[place].from < calls[place].start;
+            wrong.retain(|violation| may_lag(violation.call));
+            let mut prompt = calls.to_vec();
+            let lagging = prompt.iter_mut().enumerate().filter(|(place, _)| may_lag(*place));
+            lagging.for_each(|(_, call)| call.what = What::Lookup(Saw::Unavailable));
+            wrong.extend(order::check(&prompt, bounds));
+        }
+        wrong
+    }
+}
 
 /// How a call is bound to the others beyond its own start and end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,26 +58,35 @@ pub(crate) struct Violation {
 }
 
 impl Violation {
-    /// The call among those around it, for a person.
+    /// The call among those that tell what it should have been, for a person: the last writes that were acknowledged, the
+    /// last that weren't, and what its instance said before.
     pub(crate) fn shown(&self, calls: &[Call], bounds: &[Bound]) -> String {
-        /// More than these nobody reads.
-        const LINES: usize = 40;
         let wrong = &calls[self.call];
-        let (from, until) = (bounds[self.call].from, wrong.end);
-        let near = |call: &Call| {
-            (call.end >= from && call.start <= until) || (call.is_write() && call.start <= until)
+        let is_like_it = |call: &Call| {
+            call.instance == wrong.instance && !call.is_list() && call.end >= bounds[self.call].from
         };
-        let mut around: Vec<usize> = (0..calls.len()).filter(|place| near(&calls[*place])).collect();
-        around.sort_by_key(|place| calls[*place].start);
-        let cut = around.len().saturating_sub(LINES);
+        let mut shown = last(calls, wrong, Call::is_acknowledged_write);
+        shown.extend(last(calls, wrong, |call| call.is_write() && !call.is_acknowledged_write()));
+        shown.extend(last(calls, wrong, |call| !call.is_write() && is_like_it(call)));
+        shown.push(self.call);
+        shown.sort_by_key(|place| (calls[*place].start, *place));
+        shown.dedup();
         let line = |place: &usize| {
             let mark = if *place == self.call { "→" } else { " " };
             format!("\n  {mark} {}", calls[*place])
         };
-        let left_out = (cut > 0).then(|| format!("\n    … {cut} earlier ones …"));
-        let lines: String = left_out.into_iter().chain(around[cut..].iter().map(line)).collect();
-        format!("{self}{lines}")
+        format!("{self}{}", shown.iter().map(line).collect::<String>())
     }
+}
+
+/// The last few calls like this that began before the end of that one, by their places.
+fn last(calls: &[Call], before: &Call, is_like: impl Fn(&Call) -> bool) -> Vec<usize> {
+    /// More of a kind nobody reads.
+    const FEW: usize = 8;
+    let is_one = |place: &usize| calls[*place].start <= before.end && is_like(&calls[*place]);
+    let mut places: Vec<usize> = (0..calls.len()).filter(is_one).collect();
+    places.sort_by_key(|place| calls[*place].start);
+    places.split_off(places.len().saturating_sub(FEW))
 }
 
 impl fmt::Display for Violation {

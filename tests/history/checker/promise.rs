@@ -23,7 +23,7 @@ pub(crate) const RECOVERY: Moment = 5 * SECOND;
 
 /// A look at health proves nothing of what was further away from it: an instance may have lost Redis, found it again and
 /// loaded all in between.
-pub(crate) const BETWEEN_LOOKS: Moment = SECOND / 20;
+pub(crate) const BETWEEN_LOOKS: Moment = 35_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reads {
@@ -63,10 +63,15 @@ impl Instance {
         Instance { reads, link: 0, outages: Vec::new(), cut_off: Vec::new(), looks: Vec::new() }
     }
 
+    fn with_joined_spans(&self) -> Instance {
+        let (outages, cut_off) = (joined(&self.outages), joined(&self.cut_off));
+        Instance { outages, cut_off, ..self.clone() }
+    }
+
     fn earliest(&self, call: &Call) -> Moment {
         let beginning = |spans: &[Span]| {
-            let overlapping = spans.iter().filter(|span| span.from <= call.end && call.start <= span.until);
-            overlapping.map(|span| span.from).fold(call.start, Moment::min)
+            let overlapping = spans.iter().find(|span| span.from <= call.end && call.start <= span.until);
+            overlapping.map_or(call.start, |span| span.from.min(call.start))
         };
         let cut_off = beginning(&self.cut_off);
         let from_mirror = matches!(call.what, What::Lookup(Saw::Record(_)) | What::List { .. });
@@ -89,10 +94,25 @@ impl Instance {
     }
 }
 
+/// Those that overlap as one: what begins in the recovery from another one may keep an instance out of reach all the while.
+fn joined(spans: &[Span]) -> Vec<Span> {
+    let mut sorted = spans.to_vec();
+    sorted.sort_by_key(|span| span.from);
+    let mut joined: Vec<Span> = Vec::new();
+    for span in sorted {
+        match joined.last_mut() {
+            Some(last) if span.from <= last.until => last.until = last.until.max(span.until),
+            _ => joined.push(span),
+        }
+    }
+    joined
+}
+
 /// How each of these calls on one name is bound.
 pub(crate) fn bounds(calls: &[Call], instances: &[Instance]) -> Vec<Bound> {
     let own_writes: Vec<OwnWrites> =
         (0..instances.len()).map(|number| OwnWrites::of(number, calls)).collect();
+    let instances: Vec<Instance> = instances.iter().map(Instance::with_joined_spans).collect();
     let bound = |call: &Call| {
         if call.is_write() {
             return Bound { from: call.start, after: Vec::new() };

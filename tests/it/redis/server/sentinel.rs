@@ -23,16 +23,34 @@ impl SentinelGroup {
 
     /// Where they themselves have a password, and with further lines of sentinel.conf.
     pub(crate) fn watch_with(master: &RedisServer, password: Option<&str>, lines: &str) -> SentinelGroup {
-        SentinelGroup::watch_at(master.address(), password, |_| lines.to_owned())
+        SentinelGroup::at(Ipv4Addr::LOCALHOST.into(), master.address(), password, |_| lines.to_owned())
+    }
+
+    /// The same at another address of this host.
+    pub(crate) fn watch_from(
+        host: IpAddr,
+        master: &RedisServer,
+        password: Option<&str>,
+        lines: &str,
+    ) -> SentinelGroup {
+        SentinelGroup::at(host, master.address(), password, |_| lines.to_owned())
     }
 
     /// Where the master is at another address than it has for the test, with further lines for each of them.
     pub(crate) fn watch_at(
+        master: SocketAddr,
+        password: Option<&str>,
+        lines: impl Fn(usize) -> String,
+    ) -> SentinelGroup {
+        SentinelGroup::at(Ipv4Addr::LOCALHOST.into(), master, password, lines)
+    }
+
+    fn at(
+        host: IpAddr,
         at: SocketAddr,
         password: Option<&str>,
         lines: impl Fn(usize) -> String,
     ) -> SentinelGroup {
-        let host: IpAddr = Ipv4Addr::LOCALHOST.into();
         let login = password.map(|password| ("default".to_owned(), password.to_owned()));
         let requirepass = password.map_or(String::new(), |password| format!("requirepass {password}\n"));
         let start = |n| {
@@ -104,6 +122,14 @@ impl SentinelGroup {
     pub(crate) fn fail_over(&self) {
         let reply = self.sentinels[0].try_command(&["SENTINEL", "FAILOVER", SERVICE]).unwrap();
         assert_eq!(reply, Reply::Status("OK".to_owned()), "{}", self.sentinels[0].evidence());
+    }
+
+    /// One command to each of them.
+    pub(crate) fn tell_all(&self, words: &[&str]) {
+        for sentinel in &self.sentinels {
+            let reply = sentinel.try_command(words).unwrap();
+            assert!(!matches!(reply, Reply::Error(_)), "{reply}\n{}", sentinel.evidence());
+        }
     }
 
     pub(crate) fn kill(&mut self, n: usize) {
