@@ -19,6 +19,17 @@ fn names_a_test(span: &str) -> bool {
     span.contains("::") && span.split("::").all(is_name)
 }
 
+/// The part of `make test-faults` that a command runs.
+fn part_of_faults(span: &str) -> Option<&str> {
+    span.strip_prefix("FAULTS_ONLY=")?.strip_suffix(" make test-faults")
+}
+
+fn is_a_part(part: &str) -> bool {
+    let plan = fs::read_to_string(in_repository("tests/faults/plan.rs")).unwrap_or_default();
+    let parts = plan.split_once("const PARTS").and_then(|(_, rest)| rest.split_once(';')?.1.split_once(';'));
+    parts.is_some_and(|(parts, _)| parts.contains(&format!("\"{part}\"")))
+}
+
 /// Whether there is such a test among those from outside.
 fn exists(name: &str) -> bool {
     let (module, function) = name.rsplit_once("::").expect("a module");
@@ -34,6 +45,8 @@ fn every_test_that_is_named_exists() {
     let missing: Vec<_> = named.iter().filter(|name| !exists(name)).collect();
     assert!(missing.is_empty(), "{}: there is no test {missing:#?}", page().path);
     assert!(named.len() > 30, "{named:#?}");
+    let parts: Vec<&str> = spans.iter().filter_map(|span| part_of_faults(span)).collect();
+    assert!(!parts.is_empty() && parts.iter().all(|part| is_a_part(part)), "{parts:?}");
     assert!(!exists("redis::faults::never_written") && !exists("redis::nowhere::killed"));
 }
 
@@ -50,7 +63,8 @@ fn every_promise_has_a_test() {
     assert_eq!(promises.iter().map(first).collect::<Vec<_>>(), tests.iter().map(first).collect::<Vec<_>>());
     for cells in tests {
         let spans = Page::new("a cell", &cells[1]).spans();
-        assert!(!spans.is_empty() && spans.iter().all(|span| names_a_test(span)), "{cells:?}");
+        let shows = |span: &String| names_a_test(span) || part_of_faults(span).is_some();
+        assert!(!spans.is_empty() && spans.iter().all(shows), "{cells:?}");
     }
 }
 
