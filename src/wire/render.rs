@@ -63,11 +63,19 @@ impl Rendered {
 
 /// Renders `record` as registered at `now`.
 pub fn record(record: &Record<'_>, now: OffsetDateTime) -> Rendered {
-    stored(record, &format!("\"{}\"", timestamp(now)))
+    rendered(record, |out| {
+        out.push(b'"');
+        out.extend_from_slice(timestamp(now).as_bytes());
+        out.push(b'"');
+    })
 }
 
 /// Renders `record` with this as its `last_registered`, a JSON string or null.
 pub fn stored(record: &Record<'_>, last_registered: &str) -> Rendered {
+    rendered(record, |out| out.extend_from_slice(last_registered.as_bytes()))
+}
+
+fn rendered(record: &Record<'_>, last_registered: impl FnOnce(&mut Vec<u8>)) -> Rendered {
     let name = record.agent_id.as_bytes();
     let mut out = Vec::with_capacity(512 + record.capabilities.len() + record.metadata.len());
     // A name has at most 255 bytes (record::MAX_TEXT).
@@ -94,7 +102,7 @@ pub fn stored(record: &Record<'_>, last_registered: &str) -> Rendered {
     out.extend_from_slice(b",\"metadata\":");
     out.extend_from_slice(record.metadata.as_bytes());
     out.extend_from_slice(b",\"last_registered\":");
-    out.extend_from_slice(last_registered.as_bytes());
+    last_registered(&mut out);
     out.push(b'}');
     Rendered(out.into())
 }
