@@ -1,9 +1,11 @@
-//! Redis behind TLS, as a test needs it: which certificate it shows, what it wants of others, and an instance in front of it.
+//! Redis behind TLS, as a test needs it: which certificate it shows, what it wants of others, and an instance in front of it;
+//! and somebody else in its place.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::thread;
 
 use super::authority::{Authority, Certificate};
-use super::instance::before;
+use super::instance::{Instance, before};
 use super::server::{Port, RedisServer, Setup};
 use crate::registry::Start;
 
@@ -75,4 +77,26 @@ pub(crate) fn guard(port: &Port, authority: &Authority, shows: &Certificate) -> 
 
 pub(crate) fn showing(start: Start, own: &Certificate) -> Start {
     start.arg("--redis-cert").arg(&own.certificate).arg("--redis-key").arg(&own.key)
+}
+
+/// An instance that is started like this says why it knows nothing.
+pub(crate) fn assert_out_of_reach(start: Start, reason: &str) -> Instance {
+    let instance = Instance::serving(start);
+    instance.wait_for_health(reason, |health| health.message().contains(reason)).assert_unready(&instance);
+    instance.registry.wait_for_log(|line| line.contains(" WARN ") && line.contains(reason));
+    instance
+}
+
+/// The port of somebody who does this with each connection. They are there until the last test has ended.
+pub(crate) fn stranger(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind((V4, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        thread::scope(|scope| {
+            for client in listener.incoming() {
+                scope.spawn(|| serve(client.unwrap()));
+            }
+        });
+    });
+    port
 }
