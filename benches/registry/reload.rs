@@ -50,7 +50,7 @@ pub(crate) fn lookups_beside(effort: Effort) -> Row {
     let times = rounds.p99_times(0, 1);
     Row {
         work: format!(
-            "p99 of lookups, 16 connections lockstep, while {} records are read again and again",
+            "p99 of lookups from a mirror, 16 connections lockstep, while {} records are read again and again, as the scheduler likes",
             grouped(AGENTS.into())
         ),
         registry: format!("{beside} ms, {}/s", rounds.per_second(0)),
