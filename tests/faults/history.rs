@@ -10,11 +10,14 @@ use crate::verdict::Verdict;
 
 /// Health takes a tenth of it, where the machine has time.
 const SLOW: Moment = 50_000_000;
+/// Longer than anybody waits for Redis.
+const MOMENT: Moment = 1_000_000_000;
 
 pub(crate) struct Account {
     reads: Vec<Reads>,
     outages: Vec<Vec<Span>>,
-    pub(crate) cut_off: Vec<Vec<Span>>,
+    /// When an instance may have been with a master in whose place there was another one.
+    misled: Vec<Vec<Span>>,
     pub(crate) looks: Vec<Vec<Look>>,
     calls: BTreeMap<Name, Vec<Call>>,
     unserved: Vec<Unserved>,
@@ -27,7 +30,7 @@ impl Account {
         Account {
             reads: reads.to_vec(),
             outages: none(),
-            cut_off: none(),
+            misled: none(),
             looks: reads.iter().map(|_| Vec::new()).collect(),
             calls: BTreeMap::new(),
             unserved: Vec::new(),
@@ -37,6 +40,10 @@ impl Account {
 
     pub(crate) fn outage(&mut self, instances: &[usize], span: Span) {
         instances.iter().for_each(|instance| self.outages[*instance].push(span));
+    }
+
+    pub(crate) fn misled(&mut self, instances: &[usize], span: Span) {
+        instances.iter().for_each(|instance| self.misled[*instance].push(span));
     }
 
     pub(crate) fn add(&mut self, diary: Diary) {
@@ -54,7 +61,7 @@ impl Account {
     fn instances(&self) -> Vec<Instance> {
         let instance = |(number, reads): (usize, &Reads)| Instance {
             outages: self.outages[number].clone(),
-            cut_off: self.cut_off[number].clone(),
+            misled: self.misled[number].clone(),
             looks: self.looks[number].clone(),
             ..Instance::new(*reads)
         };
@@ -65,6 +72,7 @@ impl Account {
         verdict.check("no answer that is none", &self.odd);
         verdict.check("everybody was served where there was no fault", &self.unserved_in_calm());
         let instances = self.instances();
+        self.tell_of_misled(strictness, &instances);
         let (mut wrong, mut not_own) = (Vec::new(), Vec::new());
         for (name, calls) in &self.calls {
             let bounds = promise::bounds(calls, &instances);
@@ -80,6 +88,33 @@ impl Account {
         }
         verdict.check("every answer is explained by what was promised", &wrong);
         verdict.check("what an instance has acknowledged itself, it gives from then on", &not_own);
+    }
+
+    /// Counts the reads that were right only before another master was there, which nothing but that excuses.
+    fn tell_of_misled(&self, strictness: Strictness, instances: &[Instance]) {
+        if self.misled.iter().all(Vec::is_empty) {
+            return;
+        }
+        let unexcused = |instance: &Instance| Instance { misled: Vec::new(), ..instance.clone() };
+        let unexcused: Vec<Instance> = instances.iter().map(unexcused).collect();
+        let mut reads: BTreeMap<(usize, Moment), (usize, Moment)> = BTreeMap::new();
+        for calls in self.calls.values() {
+            for violation in strictness.check(calls, &promise::bounds(calls, &unexcused)) {
+                let call = &calls[violation.call];
+                let spans = self.misled[call.instance].iter();
+                let Some(span) = spans.filter(|span| span.from <= call.end).next_back() else { continue };
+                let (count, last) = reads.entry((call.instance, span.from)).or_default();
+                *count += 1;
+                *last = call.end.max(*last);
+            }
+        }
+        for ((instance, from), (count, last)) in reads {
+            println!(
+                "  instance {instance}: {count} reads of an old master, the last {:.2} s after the fault at {:.1} s began",
+                (last - from) as f64 / 1e9,
+                from as f64 / 1e9
+            );
+        }
     }
 
     /// How many registrations of names that were never touched again were acknowledged, and which of them an instance didn't
@@ -145,23 +180,34 @@ impl Account {
         }
     }
 
-    /// Calls without an answer that no fault excuses, nor a machine that had no time for its instance.
+    /// Calls without an answer that no fault excuses, nor a machine that had no time.
     fn unserved_in_calm(&self) -> Vec<String> {
         let is_excused = |unserved: &&Unserved| {
             let overlaps = |span: &Span| span.from <= unserved.end && unserved.start <= span.until;
             self.outages[unserved.instance].iter().any(overlaps)
         };
-        let calm = self.unserved.iter().filter(|unserved| !is_excused(unserved) && !self.was_slow(unserved));
-        calm.map(|Unserved { instance, start, end, why }| {
+        let calm = self.unserved.iter().filter(|unserved| !is_excused(unserved));
+        let (slow, prompt): (Vec<&Unserved>, Vec<&Unserved>) = calm.partition(|one| self.was_slow(one));
+        if !slow.is_empty() {
+            println!("  {} calls were not served because the machine had no time", slow.len());
+        }
+        let line = |Unserved { instance, start, end, why }: &Unserved| {
             format!("{} … {}  instance {instance}  {why}", seconds(*start), seconds(*end))
-        })
-        .collect()
+        };
+        prompt.into_iter().map(line).collect()
     }
 
-    /// Whether health, which waits for nothing, was answered slowly just then.
+    /// Whether health, which waits for nobody, was answered slowly about then, by any instance that was not paused. A
+    /// connection to Redis may have been given up because of that.
     fn was_slow(&self, unserved: &Unserved) -> bool {
-        let near = |look: &&Look| look.span.from <= unserved.end && unserved.start <= look.span.until;
-        let took = |look: &Look| look.span.until - look.span.from;
-        self.looks[unserved.instance].iter().filter(near).any(|look| took(look) > SLOW)
+        let near = |span: &Span| span.from <= unserved.end + MOMENT && unserved.start <= span.until + MOMENT;
+        let has_slow = |(looks, outages): (&Vec<Look>, &Vec<Span>)| {
+            let is_paused = |look: &Look| {
+                outages.iter().any(|span| span.from <= look.span.until && look.span.from <= span.until)
+            };
+            let slow = looks.iter().filter(|look| look.span.until - look.span.from > SLOW);
+            slow.filter(|look| near(&look.span)).any(|look| !is_paused(look))
+        };
+        self.looks.iter().zip(&self.outages).any(has_slow)
     }
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::agents::Clock;
+use crate::checker::call::Moment;
 use crate::checker::promise::{LAG, RECOVERY, Span};
 use crate::fleet::Fleet;
 use crate::history::Account;
@@ -23,6 +24,9 @@ pub(crate) const ROOMS: u8 = SENTINELS as u8 + 1;
 /// How long all may take to be as before: an old master is made a replica by the sentinels no sooner than 8 s after it came
 /// back.
 const WHOLE: Duration = Duration::from_secs(60);
+
+/// How long an instance may need to leave an old master, once no sentinel names it any more and all can be reached.
+const LEAVING: Moment = 1_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -69,7 +73,8 @@ impl<'a> Masters<'a> {
     pub(crate) fn start(network: &'a Network) -> Masters<'a> {
         let start = |number: usize, master: Option<&RedisServer>| {
             let room = &network.rooms[SERVERS + number];
-            let setup = Setup::new().on(IpAddr::from(room.address)).line("appendonly yes");
+            let setup =
+                Setup::new().on(IpAddr::from(room.address)).line("appendonly yes").line("appendfsync no");
             let setup = master.into_iter().fold(setup, Setup::replica_of);
             room.inside(|| setup.start())
         };
@@ -98,7 +103,7 @@ impl<'a> Masters<'a> {
             let master = self.master();
             self.commit(step, master, fleet);
             let healed = self.clock.now();
-            let new = self.wait_until_whole();
+            let (new, agreed) = self.wait_until_whole();
             let until = self.clock.now();
             println!(
                 "    at {:.1} s {step}; {}, and all is as before {:.1} s after it",
@@ -107,8 +112,13 @@ impl<'a> Masters<'a> {
                 (until - healed) as f64 / 1e9
             );
             account.outage(&[0, 1, 2], Span { from, until: until + RECOVERY });
+            if new != master {
+                // Until then some sentinel may lead an instance to the old master, where that one lives.
+                account.misled(&[0, 1, 2], Span { from, until: agreed + LEAVING });
+            }
             if let Fault::PartMasterWith(instance) = step.fault {
-                account.cut_off[instance].push(Span { from, until });
+                // It may not be told by its sentinel what that said meanwhile, but only by the old master's end as such.
+                account.misled(&[instance], Span { from, until });
             }
             fleet.wait_until_well(Duration::from_nanos(RECOVERY));
             thread::sleep(Duration::from_millis(500));
@@ -214,23 +224,38 @@ impl<'a> Masters<'a> {
         }
     }
 
-    /// Waits until all sentinels have the same master, and that one has two replicas; which one that is.
-    fn wait_until_whole(&mut self) -> usize {
+    /// Waits until all sentinels have the same master, and that one has two replicas; which one that is, and since when all
+    /// sentinels say so.
+    fn wait_until_whole(&mut self) -> (usize, Moment) {
         let deadline = Instant::now() + WHOLE;
+        let mut said = Vec::new();
         loop {
+            said.push((self.clock.now(), self.named()));
             let wrong = match self.whole() {
-                Ok(master) => return master,
+                Ok(master) => {
+                    let port = self.servers[master].port();
+                    let agrees = |named: &[u16]| named.iter().all(|named| *named == port);
+                    let last_to_agree =
+                        said.iter().rposition(|(_, named)| !agrees(named)).map_or(0, |p| p + 1);
+                    let agreed =
+                        said.get(last_to_agree).map_or_else(|| self.clock.now(), |(moment, _)| *moment);
+                    return (master, agreed);
+                }
                 Err(wrong) => wrong,
             };
             let evidence = || self.servers.iter().map(RedisServer::evidence).collect::<Vec<_>>().join("\n");
             assert!(Instant::now() < deadline, "not whole after {WHOLE:?}: {wrong}\n{}", evidence());
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
+    /// The port of the master, as each sentinel has it.
+    fn named(&self) -> Vec<u16> {
+        self.network.rooms[SENTINELS].inside(|| (0..3).map(|n| self.sentinels.master(n)).collect())
+    }
+
     fn whole(&mut self) -> Result<usize, String> {
-        let room = &self.network.rooms[SENTINELS];
-        let masters: Vec<u16> = room.inside(|| (0..3).map(|n| self.sentinels.master(n)).collect());
+        let masters = self.named();
         if masters.iter().any(|master| *master != masters[0]) {
             return Err(format!("the sentinels have masters {masters:?}"));
         }
@@ -251,7 +276,7 @@ impl<'a> Masters<'a> {
                 return Err(format!("server {server}, with {master} as master, has the role {role:?}"));
             }
         }
-        room.inside(|| self.sentinels.wait_for_replicas(2));
+        self.network.rooms[SENTINELS].inside(|| self.sentinels.wait_for_replicas(2));
         Ok(master)
     }
 }

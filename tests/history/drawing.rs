@@ -69,7 +69,7 @@ impl Drawing {
         let instance = &mut self.instances[instance];
         match words.trim() {
             "outage" => instance.outages.push(span),
-            "cut off" => instance.cut_off.push(span),
+            "misled" => instance.misled.push(span),
             health @ ("well" | "degraded") => {
                 let look = |column| Span { from: moment(column), until: moment(column) + COLUMN };
                 let looks = (first..last).map(|column| Look { span: look(column), well: health == "well" });

@@ -6,8 +6,8 @@
 //!   since. An outage is from the moment before a fault until RECOVERY after its end, as the one knows who made the fault.
 //!   Where health said all the while that all is well, there was none.
 //! - Whoever has registered or deregistered with an instance finds that there, or something later: at once, and always.
-//! - An instance that is alone with a master in whose place there is another one knows no better: what both say was right
-//!   when they were cut off, or later.
+//! - An instance that is with a master in whose place there is another one knows no better, be it that both are cut off from
+//!   the rest, or that a sentinel didn't know of the new one yet. What it says was right when the fault began, or later.
 
 use super::Bound;
 use super::call::{Call, Moment, Saw, What};
@@ -52,20 +52,20 @@ pub(crate) struct Instance {
     /// The delay of its link to Redis.
     pub(crate) link: Moment,
     pub(crate) outages: Vec<Span>,
-    /// When it was alone with a master in whose place there may be another one.
-    pub(crate) cut_off: Vec<Span>,
+    /// When it may have been with a master in whose place there was another one.
+    pub(crate) misled: Vec<Span>,
     /// In the order of time, one after another.
     pub(crate) looks: Vec<Look>,
 }
 
 impl Instance {
     pub(crate) fn new(reads: Reads) -> Instance {
-        Instance { reads, link: 0, outages: Vec::new(), cut_off: Vec::new(), looks: Vec::new() }
+        Instance { reads, link: 0, outages: Vec::new(), misled: Vec::new(), looks: Vec::new() }
     }
 
     fn with_joined_spans(&self) -> Instance {
-        let (outages, cut_off) = (joined(&self.outages), joined(&self.cut_off));
-        Instance { outages, cut_off, ..self.clone() }
+        let (outages, misled) = (joined(&self.outages), joined(&self.misled));
+        Instance { outages, misled, ..self.clone() }
     }
 
     fn earliest(&self, call: &Call) -> Moment {
@@ -73,13 +73,13 @@ impl Instance {
             let overlapping = spans.iter().find(|span| span.from <= call.end && call.start <= span.until);
             overlapping.map_or(call.start, |span| span.from.min(call.start))
         };
-        let cut_off = beginning(&self.cut_off);
+        let misled = beginning(&self.misled);
         let from_mirror = matches!(call.what, What::Lookup(Saw::Record(_)) | What::List { .. });
         if self.reads == Reads::Redis || !from_mirror {
-            return cut_off;
+            return misled;
         }
         let outage = if self.was_well(call) { call.start } else { beginning(&self.outages) };
-        cut_off.min(outage).saturating_sub(LAG + self.link)
+        misled.min(outage).saturating_sub(LAG + self.link)
     }
 
     /// Whether health said so before, during and after this call, without a gap.
