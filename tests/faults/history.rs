@@ -101,8 +101,8 @@ impl Account {
         for calls in self.calls.values() {
             for violation in strictness.check(calls, &promise::bounds(calls, &unexcused)) {
                 let call = &calls[violation.call];
-                let spans = self.misled[call.instance].iter();
-                let Some(span) = spans.filter(|span| span.from <= call.end).next_back() else { continue };
+                let mut spans = self.misled[call.instance].iter();
+                let Some(span) = spans.rfind(|span| span.from <= call.end) else { continue };
                 let (count, last) = reads.entry((call.instance, span.from)).or_default();
                 *count += 1;
                 *last = call.end.max(*last);
