@@ -69,7 +69,7 @@ impl Inbox {
         if self.bytes.len() < room {
             self.bytes.resize(room, 0);
         }
-        let read = socket.read(&mut self.bytes[self.end..])?;
+        let read = socket.read(&mut self.bytes[self.end..room])?;
         self.end += read;
         Ok(read)
     }
