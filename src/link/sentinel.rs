@@ -1,10 +1,12 @@
-//! Who is master, as the sentinels of a Redis have it, and word of the moment when another one is. Sentinels that are down are
-//! passed over, each for one time limit; whom most of them name is the master. Knows nothing of what is kept there.
+//! Who is master, as the sentinels of a Redis have it, and word of the moment when another one is. All of them are asked at
+//! once, so that one that is down costs no more than its time limit; of what they name, the youngest counts. Knows nothing of
+//! what is kept there.
 //!
 //! Redis's documentation asks clients to check a master's ROLE after that, which [`Link::open`] does for every server.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::Duration;
 
 use redis::{Value, cmd};
@@ -12,7 +14,7 @@ use redis::{Value, cmd};
 use super::resp::Said;
 use super::tls::Tls;
 use super::url::{Endpoint, Place, Secret};
-use super::{Failure, Link};
+use super::{Failure, Link, accepted};
 
 /// Where a sentinel tells that another server is master now.
 const CHANNEL: &str = "+switch-master";
@@ -34,43 +36,83 @@ pub struct Sentinels<'a> {
 /// A connection on which a sentinel tells of another master. Nothing here waits.
 pub struct Watch {
     link: Link,
+    /// The one that is known already.
+    master: Endpoint,
+}
+
+/// What a sentinel says.
+struct Named {
+    master: Endpoint,
+    /// The number of the failover that made it master (`config-epoch`): of two, the higher one came later. Most sentinels must
+    /// agree to a number, so one that is cut off from the others never has a higher one.
+    epoch: u64,
+    link: Link,
 }
 
 impl Sentinels<'_> {
-    /// The master that most of them name, and who watches for another. Each may take `limit`.
-    pub fn master(&self, limit: Duration) -> Result<(Endpoint, Option<Watch>), Failure> {
-        let mut named: Vec<(Endpoint, usize)> = Vec::new();
-        let mut watch = None;
+    /// The master of the last failover that any of them knows, and who watches for another. All are asked at once, and each may
+    /// take `limit` to be connected to and for each answer.
+    pub fn master(&self, limit: Duration) -> Result<(Endpoint, Vec<Watch>), Failure> {
+        let answers: Vec<Result<Named, Failure>> = thread::scope(|scope| {
+            let asked = self.places.iter().map(|place| {
+                let ask = move || self.ask(place, limit);
+                thread::Builder::new().name("sentinel".into()).spawn_scoped(scope, ask)
+            });
+            let asked: Vec<_> = asked.collect();
+            let answer = |asked: io::Result<thread::ScopedJoinHandle<'_, _>>| match asked {
+                Ok(asked) => asked.join().unwrap_or(Err(Failure::Malformed)),
+                Err(error) => Err(Failure::Io(error.to_string())),
+            };
+            asked.into_iter().map(answer).collect()
+        });
+        let mut named = Vec::new();
         let mut last = Failure::NoMaster("there is no sentinel to ask".into());
-        for place in self.places {
-            match self.ask(place, limit) {
-                Ok((link, Some(master))) => {
-                    // One that knows no better than to name a master of yesterday may be cut off from the others.
-                    match named.iter_mut().find(|(other, _)| *other == master) {
-                        Some((_, votes)) => *votes += 1,
-                        None => named.push((master, 1)),
-                    }
-                    watch = watch.or_else(|| Watch::over(link));
-                }
-                Ok((_, None)) => {
-                    let said = format!("the sentinel at {place} knows no master {}", self.service);
-                    last = Failure::NoMaster(said);
-                }
-                Err(failure) => last = Failure::NoMaster(format!("the sentinel at {place}: {failure}")),
-            }
-            if named.iter().any(|(_, votes)| votes * 2 > self.places.len()) {
-                break;
+        for answer in answers {
+            match answer {
+                Ok(master) => named.push(master),
+                Err(failure) => last = failure,
             }
         }
-        let most = named.into_iter().max_by_key(|(_, votes)| *votes);
-        most.map(|(master, _)| (master, watch)).ok_or(last)
+        let says = named.iter().map(|named| (named.epoch, &named.master));
+        let Some(master) = youngest(says.collect()).cloned() else { return Err(last) };
+        let watches = named.into_iter().filter_map(|named| Watch::over(named.link, master.clone()));
+        Ok((master.clone(), watches.collect()))
     }
 
-    fn ask(&self, place: &Endpoint, limit: Duration) -> Result<(Link, Option<Endpoint>), Failure> {
+    fn ask(&self, place: &Endpoint, limit: Duration) -> Result<Named, Failure> {
+        let no_master = |why: String| Failure::NoMaster(format!("the sentinel at {place}{why}"));
+        match self.answer(place, limit) {
+            Ok((link, Some(master), epoch)) => Ok(Named { master, epoch, link }),
+            Ok((_, None, _)) => Err(no_master(format!(" knows no master {}", self.service))),
+            Err(failure) => Err(no_master(format!(": {failure}"))),
+        }
+    }
+
+    fn answer(&self, place: &Endpoint, limit: Duration) -> Result<(Link, Option<Endpoint>, u64), Failure> {
         let mut link = Link::connect(&Place::Tcp(place.clone()), self.tls, limit)?;
         link.sign_in(self.user, self.password)?;
-        let reply = link.ask(cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(self.service))?;
-        Ok((link, endpoint(reply)?))
+        let about = |what: &str| cmd("SENTINEL").arg(what).arg(self.service).to_owned();
+        let mut replies = link.ask_all(&[about("GET-MASTER-ADDR-BY-NAME"), about("MASTER")])?;
+        // Who may not ask for all that is known of a master may still ask where it is.
+        let epoch = epoch(&replies.pop().unwrap_or_default()).unwrap_or(0);
+        let master = endpoint(accepted(replies.pop().unwrap_or_default())?)?;
+        Ok((link, master, epoch))
+    }
+}
+
+/// The master of the highest epoch; where several are named in one, that of most.
+fn youngest(named: Vec<(u64, &Endpoint)>) -> Option<&Endpoint> {
+    let votes = |says: &(u64, &Endpoint)| named.iter().filter(|other| *other == says).count();
+    named.iter().max_by_key(|says| (says.0, votes(says))).map(|says| says.1)
+}
+
+/// The value behind `config-epoch` in a list of names and values.
+fn epoch(reply: &Value) -> Option<u64> {
+    let Value::Array(parts) = reply else { return None };
+    let is_epoch = |pair: &&[Value]| pair.first() == Some(&Value::BulkString(b"config-epoch".to_vec()));
+    match parts.chunks(2).find(is_epoch)? {
+        [_, Value::BulkString(epoch)] => std::str::from_utf8(epoch).ok()?.parse().ok(),
+        _ => None,
     }
 }
 
@@ -91,17 +133,18 @@ fn endpoint(reply: Value) -> Result<Option<Endpoint>, Failure> {
 
 impl Watch {
     /// A sentinel that doesn't take the subscription is none to watch by.
-    fn over(mut link: Link) -> Option<Watch> {
+    fn over(mut link: Link, master: Endpoint) -> Option<Watch> {
         link.ask(cmd("SUBSCRIBE").arg(CHANNEL)).ok()?;
         link.socket.wait_for_nothing().ok()?;
-        Some(Watch { link })
+        Some(Watch { link, master })
     }
 
-    /// Whether it has told since that `service` has another master. An error where it will tell nothing more.
+    /// Whether it has told since that `service` has another master than the one that is known. An error where it will tell
+    /// nothing more.
     pub fn has_told_of(&mut self, service: &str) -> Result<bool, Failure> {
         loop {
             while let Some(said) = self.link.inbox.take().map_err(|_| Failure::Malformed)? {
-                if is_about(&said, service) {
+                if new_master(&said, service).is_some_and(|master| master != self.master) {
                     return Ok(true);
                 }
             }
@@ -123,10 +166,15 @@ impl AsFd for Watch {
 }
 
 /// `message`, the channel, and `<service> <old host> <old port> <new host> <new port>`.
-fn is_about(said: &Said, service: &str) -> bool {
-    let Said::Value(Value::Array(parts)) = said else { return false };
-    let Some(Value::BulkString(text)) = parts.get(2) else { return false };
-    text.split(|&byte| byte == b' ').next() == Some(service.as_bytes())
+fn new_master(said: &Said, service: &str) -> Option<Endpoint> {
+    let Said::Value(Value::Array(parts)) = said else { return None };
+    let Some(Value::BulkString(text)) = parts.get(2) else { return None };
+    let mut words = std::str::from_utf8(text).ok()?.split(' ');
+    if words.next() != Some(service) {
+        return None;
+    }
+    let (host, port) = (words.nth(2)?, words.next()?);
+    Some(Endpoint { host: host.to_owned(), port: port.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -150,8 +198,37 @@ mod tests {
     #[test]
     fn a_switch_is_of_one_service() {
         let told = |text| Said::Value(Value::Array(vec![bulk("message"), bulk(CHANNEL), bulk(text)]));
-        assert!(is_about(&told("mymaster 127.0.0.1 1 127.0.0.1 2"), "mymaster"));
-        assert!(!is_about(&told("mymaster2 127.0.0.1 1 127.0.0.1 2"), "mymaster"));
-        assert!(!is_about(&Said::TooLong(1), "mymaster"));
+        let second = Endpoint { host: "127.0.0.2".into(), port: 2 };
+        let switch = "mymaster 127.0.0.1 1 127.0.0.2 2";
+        assert_eq!(new_master(&told(switch), "mymaster"), Some(second));
+        for other in [
+            "mymaster2 127.0.0.1 1 127.0.0.2 2",
+            "mymaster 127.0.0.1 1 127.0.0.2",
+            "mymaster 127.0.0.1 1 127.0.0.2 x",
+        ] {
+            assert_eq!(new_master(&told(other), "mymaster"), None, "{other}");
+        }
+        assert_eq!(new_master(&Said::TooLong(1), "mymaster"), None);
+    }
+
+    #[test]
+    fn the_number_of_a_failover_is_read() {
+        let pairs = |pairs: &[&str]| Value::Array(pairs.iter().map(|text| bulk(text)).collect());
+        assert_eq!(epoch(&pairs(&["name", "config-epoch", "config-epoch", "7"])), Some(7));
+        for without in [&["name", "config-epoch"][..], &["config-epoch"], &["config-epoch", "x"], &[]] {
+            assert_eq!(epoch(&pairs(without)), None, "{without:?}");
+        }
+        assert_eq!(epoch(&Value::Nil), None);
+    }
+
+    /// Sentinels hear of a failover one after the other: until then most of them name the master of before.
+    #[test]
+    fn the_master_of_the_last_failover_counts() {
+        let [first, second] = [1, 2].map(|port| Endpoint { host: "h".into(), port });
+        assert_eq!(youngest(vec![(1, &first), (1, &first), (2, &second)]), Some(&second));
+        assert_eq!(youngest(vec![(2, &second), (1, &first), (1, &first)]), Some(&second));
+        assert_eq!(youngest(vec![(0, &first), (0, &second), (0, &second)]), Some(&second));
+        assert_eq!(youngest(vec![(0, &second), (0, &second), (0, &first)]), Some(&second));
+        assert_eq!(youngest(vec![]), None);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) const ROOMS: u8 = SENTINELS as u8 + 1;
 /// back.
 const WHOLE: Duration = Duration::from_secs(60);
 
-/// How long an instance may need to leave an old master, once no sentinel names it any more and all can be reached.
+/// How long an instance may need to leave an old master, once a sentinel names another one and all can be reached.
 const LEAVING: Moment = 1_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl<'a> Masters<'a> {
             let master = self.master();
             self.commit(step, master, fleet);
             let healed = self.clock.now();
-            let (new, agreed) = self.wait_until_whole();
+            let (new, named) = self.wait_until_whole();
             let until = self.clock.now();
             println!(
                 "    at {:.1} s {step}; {}, and all is as before {:.1} s after it",
@@ -113,8 +113,8 @@ impl<'a> Masters<'a> {
             );
             account.outage(&[0, 1, 2], Span { from, until: until + RECOVERY });
             if new != master {
-                // Until then some sentinel may lead an instance to the old master, where that one lives.
-                account.misled(&[0, 1, 2], Span { from, until: agreed + LEAVING });
+                // Until then an instance may not have heard of it, and be with an old master that lives.
+                account.misled(&[0, 1, 2], Span { from, until: named + LEAVING });
             }
             if let Fault::PartMasterWith(instance) = step.fault {
                 // It may not be told by its sentinel what that said meanwhile, but only by the old master's end as such.
@@ -224,8 +224,8 @@ impl<'a> Masters<'a> {
         }
     }
 
-    /// Waits until all sentinels have the same master, and that one has two replicas; which one that is, and since when all
-    /// sentinels say so.
+    /// Waits until all sentinels have the same master, and that one has two replicas; which one that is, and since when a
+    /// sentinel says so.
     fn wait_until_whole(&mut self) -> (usize, Moment) {
         let deadline = Instant::now() + WHOLE;
         let mut said = Vec::new();
@@ -234,12 +234,8 @@ impl<'a> Masters<'a> {
             let wrong = match self.whole() {
                 Ok(master) => {
                     let port = self.servers[master].port();
-                    let agrees = |named: &[u16]| named.iter().all(|named| *named == port);
-                    let last_to_agree =
-                        said.iter().rposition(|(_, named)| !agrees(named)).map_or(0, |p| p + 1);
-                    let agreed =
-                        said.get(last_to_agree).map_or_else(|| self.clock.now(), |(moment, _)| *moment);
-                    return (master, agreed);
+                    let first = said.iter().find(|(_, named)| named.contains(&port));
+                    return (master, first.map_or_else(|| self.clock.now(), |(moment, _)| *moment));
                 }
                 Err(wrong) => wrong,
             };

@@ -26,7 +26,7 @@ const BUSY: Duration = Duration::from_millis(300);
 /// …and while none do.
 const IDLE: Duration = Duration::from_secs(5);
 /// How long it rests behind a fetch, unless somebody waits.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_millis(10);
 /// How often replicas are looked for while there are too few.
 const PROBE: Duration = Duration::from_millis(200);
 /// How long it waits before it connects again, at first.
@@ -58,8 +58,8 @@ struct Round {
     reader: Link,
     /// The subscription's socket, to wait on; none where the server doesn't track keys.
     told: Option<OwnedFd>,
-    /// Tells of another master, where sentinels know who that is.
-    watch: Option<Watch>,
+    /// Tell of another master, where sentinels know who that is.
+    watches: Vec<Watch>,
     /// When replicas were last looked for.
     probed: Instant,
     /// When the connections that may have nothing to do were last used by the follower.
@@ -147,7 +147,7 @@ impl Follower {
     fn connect(&mut self) -> Result<Round, Failure> {
         let password = self.way.password()?;
         let tls = self.way.tls()?;
-        let (place, watch) = self.way.master(tls.as_ref(), LIMIT)?;
+        let (place, watches) = self.way.master(tls.as_ref(), LIMIT)?;
         let open = |limit| Link::open(&self.way.url, &place, password.as_ref(), tls.as_ref(), limit);
         let subscription = match Subscription::open(open(LIMIT)?, self.shared.keys.prefix())? {
             Tracking::On(subscription) => Some(subscription),
@@ -166,7 +166,7 @@ impl Follower {
         let told = subscription.as_ref().map(|subscription| subscription.as_fd().try_clone_to_owned());
         let told = told.transpose().map_err(failed)?;
         let mut round =
-            Round { reader: open(LIMIT)?, told, watch, probed: Instant::now(), kept: Instant::now() };
+            Round { reader: open(LIMIT)?, told, watches, probed: Instant::now(), kept: Instant::now() };
         let replicas = self.shared.count_replicas(&mut round.reader)?;
         // Before anybody can ask: what was known until now may have changed without a word.
         self.shared.mirror.begin_era(false);
@@ -248,7 +248,7 @@ impl Follower {
         if let Some(failure) = reach.take_lost() {
             return Err(failure);
         }
-        self.way.heed(&mut round.watch)?;
+        self.way.heed(&mut round.watches)?;
         if reach.writes.is_short() && round.probed.elapsed() >= PROBE {
             let replicas = self.shared.count_replicas(&mut round.reader)?;
             self.shared.refuse_without(replicas);
@@ -299,7 +299,7 @@ impl Follower {
         let probe = reach.writes.is_short().then(|| round.probed + PROBE);
         let mut waits = vec![PollFd::new(bell, PollFlags::IN), PollFd::new(alarm, PollFlags::IN)];
         waits.extend(round.told.as_ref().map(|told| PollFd::new(told, PollFlags::IN)));
-        waits.extend(round.watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
+        waits.extend(round.watches.iter().map(|watch| PollFd::new(watch, PollFlags::IN)));
         sleep(&mut waits, [overdue, probe].into_iter().flatten().fold(due, Instant::min));
         reach.bells.hush();
         Ok(())

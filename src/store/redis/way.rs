@@ -25,33 +25,25 @@ pub struct Way {
 
 impl Way {
     /// The server to connect to, and what tells of another one.
-    pub(super) fn master(
-        &self,
-        tls: Option<&Tls>,
-        limit: Duration,
-    ) -> Result<(Place, Option<Watch>), Failure> {
+    pub(super) fn master(&self, tls: Option<&Tls>, limit: Duration) -> Result<(Place, Vec<Watch>), Failure> {
         let Place::Sentinel { sentinels, service, user, password } = &self.url.place else {
-            return Ok((self.url.place.clone(), None));
+            return Ok((self.url.place.clone(), Vec::new()));
         };
         let sentinels =
             Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref(), tls };
-        sentinels.master(limit).map(|(master, watch)| (Place::Tcp(master), watch))
+        sentinels.master(limit).map(|(master, watches)| (Place::Tcp(master), watches))
     }
 
-    /// Ends the round where the sentinels have another master.
-    pub(super) fn heed(&self, watch: &mut Option<Watch>) -> Result<(), Failure> {
-        let (Some(watching), Place::Sentinel { service, .. }) = (watch.as_mut(), &self.url.place) else {
-            return Ok(());
-        };
-        match watching.has_told_of(service) {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(Failure::NoMaster("another server is master now".into())),
-            // The sentinel is gone. A master that is demoted closes our connections itself.
-            Err(_) => {
-                *watch = None;
-                Ok(())
-            }
-        }
+    /// Ends the round where one of the sentinels has another master. One that is gone tells nothing more.
+    pub(super) fn heed(&self, watches: &mut Vec<Watch>) -> Result<(), Failure> {
+        let Place::Sentinel { service, .. } = &self.url.place else { return Ok(()) };
+        let mut switched = false;
+        watches.retain_mut(|watch| {
+            let told = watch.has_told_of(service);
+            switched |= told == Ok(true);
+            told.is_ok()
+        });
+        if switched { Err(Failure::NoMaster("another server is master now".into())) } else { Ok(()) }
     }
 
     pub(super) fn longest_wait(&self) -> Duration {
