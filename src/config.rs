@@ -4,6 +4,7 @@
 mod help;
 mod raw;
 mod redis;
+mod state;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::quote;
 pub use help::HELP;
 use raw::{Given, Raw};
 pub use redis::{Backend, Reads, Redis};
+pub use state::StateFile;
 
 /// What the daemon runs by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct Config {
     pub bind: Vec<IpAddr>,
     /// Where records live.
     pub backend: Backend,
+    /// Where it is written down who is registered, so that a restart loses nobody.
+    pub state: Option<StateFile>,
     /// The most bytes of names and records.
     pub max_bytes: u64,
     /// The most connections of the registry port.
@@ -92,10 +96,12 @@ fn check(raw: &Raw, faults: &mut Vec<Fault>) -> Config {
     let ports = checked.ports(raw, PORT);
     let (max_connections, max_connections_per_address) = checked.connections(raw, CONNECTIONS);
     let backend = checked.backend(raw);
+    let state = checked.state(raw, &backend);
     Config {
         port: ports.0,
         health_port: ports.1,
         backend,
+        state,
         bind: checked.bind(&raw.bind, BIND),
         max_bytes: checked.last(&raw.max_bytes, MAX_BYTES, bytes).unwrap_or(256 << 20),
         max_connections,
@@ -314,6 +320,34 @@ mod tests {
         assert_eq!(read_line("--port x --help", &[]), Ok(Wish::Help));
         assert_eq!(read_line("stray -V", &[]), Ok(Wish::Version));
         assert_eq!(read_line("--check-config", &[]), Ok(Wish::Check));
+    }
+
+    #[test]
+    fn a_state_file_may_be_kept_through_a_power_failure() {
+        let state = |line: &str, variables: &[(&str, &str)]| config(line, variables).state;
+        let file = |path: &str, sync| Some(StateFile { path: path.into(), sync });
+        let variables = [("SERVICE_REGISTRY_STATE_FILE", "/a b"), ("SERVICE_REGISTRY_STATE_SYNC", "yes")];
+        assert_eq!((state("", &[]), state("", &variables)), (None, file("/a b", true)));
+        assert_eq!(
+            (state("--state-file=none", &variables), state("--state-file c", &variables)),
+            (None, file("c", true))
+        );
+        assert_eq!(state("--state-file c --state-sync", &variables[..1]), file("c", true));
+        assert_eq!(state("--state-file c --backend redis", &variables), file("c", true));
+        for (line, fault) in [
+            ("--state-file c/", "--state-file must be none or a path, not \"c/\""),
+            ("--state-sync", "--state-sync needs --state-file"),
+            ("--state-sync --state-file none", "--state-sync needs --state-file"),
+            (
+                "--state-sync --state-file c --backend redis",
+                "--state-sync needs --backend memory: behind Redis",
+            ),
+        ] {
+            let faults = read_line(line, &[]).expect_err(line);
+            assert!(faults.len() == 1 && faults[0].starts_with(fault), "{faults:?}");
+        }
+        let faults = read_line("", &[("SERVICE_REGISTRY_STATE_SYNC", "1")]).expect_err("fault");
+        assert_eq!(faults, ["SERVICE_REGISTRY_STATE_SYNC must be yes or no, not \"1\""]);
     }
 
     #[test]

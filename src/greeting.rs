@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::Path;
 
 use log::Level;
 
@@ -10,6 +11,7 @@ use crate::descriptors;
 use crate::health::VERSION;
 use crate::http;
 use crate::quote;
+use crate::state::Found;
 
 /// Where a command typed on this host reaches the registry.
 pub fn registry_url(registry: &[TcpListener]) -> io::Result<String> {
@@ -39,6 +41,19 @@ pub fn lines(
     }
     let lines = lines.into_iter().map(|line| (Level::Info, line));
     Ok(lines.chain(lowered(config.max_connections, connections)).collect())
+}
+
+/// Tells what a state file held, which is `agents` now.
+pub fn of_state(path: &Path, found: &Found, agents: usize) {
+    let path = path.display();
+    if found.torn > 0 {
+        log::warn!(
+            "the state file {path} ended in {} of a line that was never finished; they were cut off, and nothing that was \
+             acknowledged was in them",
+            quote::count(found.torn as usize, "byte")
+        );
+    }
+    log::info!("the state file {path}: {}", quote::count(agents, "agent"));
 }
 
 fn backend(config: &Config) -> String {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use crate::bell::Bell;
 use crate::counters::Counters;
+use crate::quote::count;
 use crate::slots::Slots;
 use crate::wire::code::Code;
 use crate::wire::render;
@@ -22,6 +24,10 @@ pub struct Trouble {
     pub since: Instant,
     /// Whether lookups are answered all the same.
     pub ready: bool,
+    /// Whether that is only because nobody knows yet whether anything is wrong.
+    pub passing: bool,
+    /// How the store is, in a word or two.
+    pub word: &'static str,
     /// What a person should know, told of how long it has lasted.
     pub text: Box<dyn Fn(Duration) -> String + Send>,
 }
@@ -54,6 +60,36 @@ impl Health {
     /// Notes what is wrong with the store, or that nothing is. The lock is held for no longer than that takes.
     pub fn set_trouble(&self, trouble: Option<Trouble>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.bell().ring();
+    }
+
+    /// What rings when anything changes that [`status`](Health::status) tells.
+    pub fn bell(&self) -> &Bell {
+        self.connections.bell()
+    }
+
+    /// Whether it is known where the store stands, well or not.
+    pub fn is_settled(&self) -> bool {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.as_ref().is_none_or(|trouble| !trouble.passing)
+    }
+
+    /// How it is, in a line for a person: `1,204 agents, redis live, 37 peers`.
+    pub fn status(&self) -> String {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = match trouble.as_ref().map(|trouble| trouble.word) {
+            Some(word) => Some(word),
+            None if self.backend == "redis" => Some("redis live"),
+            None => None,
+        };
+        drop(trouble);
+        let agents = match self.agents.load(Ordering::Relaxed) {
+            UNKNOWN => None,
+            agents => Some(count(agents, "agent")),
+        };
+        let peers = count(self.connections.open(), "peer");
+        let parts = [agents.as_deref(), store, Some(peers.as_str())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// Whether lookups are answered.
@@ -78,6 +114,7 @@ impl Health {
     /// Notes how many agents a lookup would find.
     pub fn set_agents(&self, agents: usize) {
         self.agents.store(agents, Ordering::Relaxed);
+        self.bell().ring();
     }
 
     /// The health object as a reply, at `now`.

@@ -6,6 +6,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`config`], [`greeting`], [`journal`], [`announcer`], [`stop`] | flags and variables, the log, signals |
+//! | [`systemd`], [`bell`] | what a supervisor is told, and what it hands over |
 //! | [`descriptors`], [`allocator`], [`counters`] | what the system gives us, and what strangers do to us |
 //! | [`listen`], [`admission`], [`slots`] | a connection comes in, or there is no room for it |
 //! | [`handoff`], [`classify`] | it is told apart by its first byte |
@@ -13,7 +14,7 @@
 //! | [`door`], [`http`] | HTTP: the door checks it, tiny_http routes it |
 //! | [`act`] | what a request does, for both |
 //! | [`wire`], [`quote`], [`record`] | bytes to requests, replies to bytes, the rules of a record |
-//! | [`store`], [`link`], [`health`] | what is kept, the way to Redis, and what is known of the process |
+//! | [`store`], [`state`], [`link`], [`health`] | what is kept, the file that keeps it, the way to Redis, and what is known of the process |
 
 pub mod announcer;
 pub mod config;
@@ -22,8 +23,10 @@ pub mod journal;
 pub mod stop;
 
 pub mod allocator;
+pub mod bell;
 pub mod counters;
 pub mod descriptors;
+pub mod systemd;
 
 pub mod admission;
 pub mod listen;
@@ -45,4 +48,5 @@ pub mod wire;
 
 pub mod health;
 pub mod link;
+pub mod state;
 pub mod store;

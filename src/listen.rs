@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -58,6 +59,18 @@ pub fn listen(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, Liste
     }
 }
 
+/// A listener that somebody else has opened, made like our own.
+pub fn adopt(listener: &TcpListener) -> Result<(), ListenError> {
+    let made_alike = || {
+        listener.set_nonblocking(true)?;
+        inherited_by_connections(listener)?;
+        // Called again it only sets how many may wait (listen(2)).
+        Ok(rustix::net::listen(listener, BACKLOG)?)
+    };
+    let address = listener.local_addr().unwrap_or_else(|_| (Ipv4Addr::UNSPECIFIED, 0).into());
+    made_alike().map_err(|source| ListenError { address, source })
+}
+
 fn listen_once(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, ListenError> {
     let failed = |ip: IpAddr, port: u16| {
         move |errno: Errno| ListenError { address: (ip, port).into(), source: errno.into() }
@@ -94,12 +107,16 @@ fn open(ip: IpAddr, port: u16, v6_only: bool) -> Result<TcpListener, Errno> {
     if ip.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, v6_only)?;
     }
-    // What is accepted from it inherits these. libzmq's own keepalive options do nothing in the way it is built here.
-    sockopt::set_socket_keepalive(&socket, true)?;
-    sockopt::set_tcp_keepidle(&socket, KEEPALIVE.0)?;
-    sockopt::set_tcp_keepintvl(&socket, KEEPALIVE.1)?;
-    sockopt::set_tcp_user_timeout(&socket, UNTAKEN)?;
+    inherited_by_connections(&socket)?;
     rustix::net::bind(&socket, &SocketAddr::from((ip, port)))?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket.into())
+}
+
+/// What is accepted from `listener` inherits these. libzmq's own keepalive options do nothing in the way it is built here.
+fn inherited_by_connections(listener: impl AsFd) -> Result<(), Errno> {
+    sockopt::set_socket_keepalive(&listener, true)?;
+    sockopt::set_tcp_keepidle(&listener, KEEPALIVE.0)?;
+    sockopt::set_tcp_keepintvl(&listener, KEEPALIVE.1)?;
+    sockopt::set_tcp_user_timeout(&listener, UNTAKEN)
 }

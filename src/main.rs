@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
+use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use service_registry::act::{self, Registry};
 use service_registry::admission::{Admission, Limits};
 use service_registry::allocator;
 use service_registry::announcer::Announcer;
-use service_registry::config::{self, Backend, Config, HELP, Reads, Wish};
+use service_registry::config::{self, Backend, Config, HELP, Reads, StateFile, Wish};
 use service_registry::counters::Counters;
 use service_registry::descriptors::{self, TooFew};
 use service_registry::door::{self, Door, Inbox};
@@ -26,12 +27,14 @@ use service_registry::health::{Health, VERSION};
 use service_registry::http::{self, Routes};
 use service_registry::journal;
 use service_registry::link::TlsFiles;
-use service_registry::listen;
+use service_registry::listen::{self, ListenError};
 use service_registry::rep::{Asked, Rep};
+use service_registry::state::{State, StateError};
 use service_registry::stop::{self, Stop, Waker};
 use service_registry::store::Store;
 use service_registry::store::memory::Memory;
 use service_registry::store::redis::{self, Redis, Settings, Way};
+use service_registry::systemd::{Probe, Supervisor, inherited};
 use time::OffsetDateTime;
 
 /// Requests that tiny_http may have before it at the same time: the API's, and the health port's.
@@ -47,7 +50,9 @@ fn main() -> ExitCode {
         Ok(Wish::Check) => print("the configuration is in order\n"),
         Ok(Wish::Run(config)) => run(&config).unwrap_or_else(|error| {
             complain(&with_causes(&*error));
-            ExitCode::from(1)
+            // What a person has to mend is not to be tried again and again.
+            let is_damage = error.downcast_ref::<StateError>().is_some_and(StateError::is_damage);
+            ExitCode::from(if is_damage { 2 } else { 1 })
         }),
         Err(faults) => {
             faults.iter().for_each(|fault| complain(&fault.to_string()));
@@ -76,14 +81,12 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     let registry = Arc::new(Registry::new(store, Arc::clone(&health), clock, announcer.clone()));
 
     let stop = Stop::default();
-    let close = |gate: &Arc<Gate>| -> Waker {
-        let gate = Arc::clone(gate);
-        Box::new(move || gate.stop_listening())
-    };
     // Listening ends first: who is let in by then is answered by those who are woken next.
     let (closers, wakers) =
-        ([close(&registry_port.gate), close(&health_port.gate)], [registry_port.wake, health_port.wake]);
-    let wakers = closers.into_iter().chain([inbox.waker()]).chain(wakers).collect();
+        ([closer(&registry_port.gate), closer(&health_port.gate)], [registry_port.wake, health_port.wake]);
+    let supervisor = Supervisor::of_this_process(&health);
+    let told = supervisor.as_ref().map(Supervisor::waker);
+    let wakers = told.into_iter().chain(closers).chain([inbox.waker()]).chain(wakers).collect();
     stop::on_signals(stop.clone(), wakers).map_err(at("taking over the signals"))?;
     let routes = |api| routes(&health, api, &registry_url, &counters);
     serve_http("health-http", health_port.server, routes(None))?;
@@ -97,12 +100,15 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
         health_port.rep.serve(&health_stop, |_| health.reply(OffsetDateTime::now_utc()))
     })?;
     log::info!("ready");
+    let probe = || registry_port.rep.probe(&context, stop.clone());
+    let supervised = supervise(supervisor, &stop, probe)?;
 
     registry_port.rep.serve(&stop, |asked| match asked {
         Asked::Request(request) => registry.answer(request),
         Asked::Multipart(frames) => act::multipart(frames),
     })?;
     finish(health_rep);
+    supervised.into_iter().for_each(finish);
     // Waits until the last replies have left, or their linger is over.
     while context.destroy() == Err(zmq::Error::EINTR) {}
     finish(door);
@@ -111,14 +117,24 @@ fn run(config: &Config) -> Result<ExitCode, AnyError> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn closer(gate: &Arc<Gate>) -> Waker {
+    let gate = Arc::clone(gate);
+    Box::new(move || gate.stop_listening())
+}
+
+fn supervise(
+    supervisor: Option<Supervisor>,
+    stop: &Stop,
+    probe: impl FnOnce() -> io::Result<Probe>,
+) -> Result<Option<JoinHandle<()>>, Named<io::Error>> {
+    let started = supervisor.map(|supervisor| supervisor.start(stop.clone(), probe)).transpose();
+    started.map_err(at("telling the supervisor"))
+}
+
 /// The backend; one that isn't there yet is waited for by a thread of its own.
-fn store(
-    config: &Config,
-    health: &Arc<Health>,
-    announcer: &Announcer,
-) -> Result<Arc<dyn Store>, Named<io::Error>> {
+fn store(config: &Config, health: &Arc<Health>, announcer: &Announcer) -> Result<Arc<dyn Store>, AnyError> {
     let Backend::Redis(wanted) = &config.backend else {
-        return Ok(Arc::new(Memory::new(config.max_bytes, Arc::clone(health))));
+        return Ok(Arc::new(memory(config, health)?));
     };
     let settings = Settings {
         way: Way {
@@ -136,6 +152,16 @@ fn store(
     };
     let store = Redis::start(settings, health, announcer.clone()).map_err(at("starting to follow Redis"))?;
     Ok(Arc::new(store))
+}
+
+fn memory(config: &Config, health: &Arc<Health>) -> Result<Memory, AnyError> {
+    let mut memory = Memory::new(config.max_bytes, Arc::clone(health));
+    if let Some(StateFile { path, sync }) = &config.state {
+        let (state, found) = State::open(path, *sync, |kept| memory.restore(kept))?;
+        greeting::of_state(state.path(), &found, memory.agents());
+        memory.keep_in(Arc::new(state)).map_err(at("starting a thread"))?;
+    }
+    Ok(memory)
 }
 
 /// What is open before our own threads start.
@@ -164,8 +190,10 @@ struct Port {
 fn open(config: &Config) -> Result<Opened, AnyError> {
     let counters = Arc::new(Counters::default());
     let (limits, health_limits) = limits(config)?;
-    let listeners = listen::listen(&config.bind, config.port).map_err(at("registry port"))?;
-    let health_listeners = listen::listen(&config.bind, config.health_port).map_err(at("health port"))?;
+    let inherited = inherited::take().map_err(at("socket activation"))?;
+    let listeners = listeners_of(inherited.registry, config, config.port).map_err(at("registry port"))?;
+    let health_listeners =
+        listeners_of(inherited.health, config, config.health_port).map_err(at("health port"))?;
     let registry_url = greeting::registry_url(&listeners)?;
     let lines = greeting::lines(config, &listeners, &health_listeners, limits.all)?;
 
@@ -192,6 +220,19 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let registry_port = port(0, listeners, admission, LANES.0)?;
     let health_port = port(1, health_listeners, health_admission, LANES.1)?;
     Ok(Opened { context, inbox, registry_port, health_port, registry_url, lines, health, counters })
+}
+
+/// Those that the supervisor has opened already, or our own.
+fn listeners_of(
+    inherited: Vec<TcpListener>,
+    config: &Config,
+    port: u16,
+) -> Result<Vec<TcpListener>, ListenError> {
+    if inherited.is_empty() {
+        return listen::listen(&config.bind, port);
+    }
+    inherited.iter().try_for_each(listen::adopt)?;
+    Ok(inherited)
 }
 
 /// Each port's limits, within what the system allows. libzmq aborts where it gets no descriptor for its own; so few that
@@ -243,7 +284,7 @@ fn spawn(
 }
 
 fn finish(thread: JoinHandle<()>) {
-    // It can't have panicked: what runs in it is caught.
+    // What panics in it has been told, and the process is at its end anyway.
     let _ = thread.join();
 }
 

@@ -33,6 +33,11 @@ const QUIET: Duration = Duration::from_millis(50);
 /// …but no longer than this.
 const DRAIN: Duration = Duration::from_millis(400);
 
+/// What a probe asks; any answer will do.
+const PROBE: &[u8] = br#"{"action":"health"}"#;
+/// How often a probe looks, while it waits, whether the stop has begun.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What came in.
 pub enum Asked<'a> {
     /// A request of one frame.
@@ -44,6 +49,8 @@ pub enum Asked<'a> {
 /// A bound REP socket, before its loop runs.
 pub struct Rep {
     socket: Socket,
+    /// Where other threads of this process reach it.
+    control: String,
     gate: Arc<Gate>,
 }
 
@@ -74,7 +81,30 @@ impl Rep {
                 Err(error) => log::error!("the ZMQ loop could not be woken to stop: {error}"),
             }
         });
-        Ok((Rep { socket, gate: Arc::clone(gate) }, waker))
+        Ok((Rep { socket, control, gate: Arc::clone(gate) }, waker))
+    }
+
+    /// What asks this socket's loop something, from another thread, and waits for the answer: whether it came. It has to be
+    /// dropped before `context` ends.
+    pub fn probe(&self, context: &Context, stop: Stop) -> io::Result<Box<dyn Fn(Duration) -> bool + Send>> {
+        let probe = context.socket(SocketType::REQ)?;
+        probe.set_linger(0)?;
+        // One that was never answered is no reason not to ask again (ZMQ_REQ_RELAXED).
+        probe.set_req_relaxed(true)?;
+        probe.set_req_correlate(true)?;
+        probe.connect(&self.control)?;
+        Ok(Box::new(move |limit| {
+            let end = Instant::now() + limit;
+            if probe.send(PROBE, DONTWAIT).is_err() {
+                return false;
+            }
+            while !stop.begun() && Instant::now() < end {
+                if probe.poll(zmq::POLLIN, LOOK.as_millis() as i64).is_ok_and(|events| events > 0) {
+                    return probe.recv_msg(DONTWAIT).is_ok();
+                }
+            }
+            false
+        }))
     }
 
     /// Answers requests until `stop` begins, then those that have come already.

@@ -6,12 +6,16 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::bell::Bell;
+
 /// Slots, taken and free.
 pub struct Slots {
     limit: usize,
     per_address: usize,
     /// All that `held` adds up to, to be read without waiting; changed only while `held` is locked.
     open: AtomicUsize,
+    /// Rings when one is taken or freed.
+    bell: Bell,
     held: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -33,7 +37,13 @@ pub enum Full {
 impl Slots {
     /// `limit` free slots, `per_address` of them at most for one address.
     pub fn new(limit: usize, per_address: usize) -> Arc<Slots> {
-        Arc::new(Slots { limit, per_address, open: AtomicUsize::new(0), held: Mutex::default() })
+        Arc::new(Slots {
+            limit,
+            per_address,
+            open: AtomicUsize::new(0),
+            bell: Bell::default(),
+            held: Mutex::default(),
+        })
     }
 
     /// Takes a slot for `address`; an IPv4 address counts as the same when it comes over IPv6 (RFC 4291, 2.5.5.2).
@@ -49,12 +59,18 @@ impl Slots {
         }
         *count += 1;
         self.open.fetch_add(1, Ordering::Relaxed);
+        self.bell.ring();
         Ok(Slot { slots: Arc::clone(self), address })
     }
 
     /// How many are taken.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// What rings when one is taken or freed.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// How many there are.
@@ -79,6 +95,7 @@ impl Slots {
     fn free(&self, address: IpAddr) {
         let mut held = self.held();
         self.open.fetch_sub(1, Ordering::Relaxed);
+        self.bell.ring();
         match held.get_mut(&address) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(held.remove(&address)),

@@ -13,6 +13,10 @@ Options, each with its environment variable and default (a flag wins over a vari
   --bind ADDRESS       SERVICE_REGISTRY_BIND         ::       where to listen; may be repeated (in the variable,
                        commas part addresses). The default is every address of the host, IPv6 and IPv4
   --backend NAME       SERVICE_REGISTRY_BACKEND      memory   where records live: memory, or redis
+  --state-file PATH    SERVICE_REGISTRY_STATE_FILE   none     a file that keeps all registrations over a restart; each
+                       is in it before it is acknowledged. With redis: what was last known, until Redis answers
+  --state-sync         SERVICE_REGISTRY_STATE_SYNC   no       each registration survives a power failure as well
+                       (in the variable, yes or no)
   --max-bytes SIZE     SERVICE_REGISTRY_MAX_BYTES    256MiB   the most that names and records may take in memory,
                        from 1KiB to 1TiB
   --max-connections N  SERVICE_REGISTRY_MAX_CONNECTIONS  4096
@@ -45,7 +49,7 @@ With --backend redis:
   -h, --help           print this and exit
 
 Exit codes: 0 stopped by TERM or INT; 1 it could not run (a port in use, for one) or a second signal cut its end
-short; 2 wrong flags or variables.
+short; 2 wrong flags or variables, or a state file that can't be read.
 
 Talk to it:
   curl -X POST http://localhost:7100 -H \"Content-Type: application/json\" -d '{\"action\": \"list_agents\"}'

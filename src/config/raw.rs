@@ -32,6 +32,8 @@ pub(super) struct Raw {
     pub(super) redis_prefix: Vec<Given>,
     pub(super) reads: Vec<Given>,
     pub(super) min_replicas: Vec<Given>,
+    pub(super) state_file: Vec<Given>,
+    pub(super) state_sync: Vec<Given>,
     pub(super) max_bytes: Vec<Given>,
     pub(super) max_connections: Vec<Given>,
     pub(super) max_connections_per_address: Vec<Given>,
@@ -62,6 +64,8 @@ pub(super) fn read(arguments: Vec<OsString>, variable: impl Fn(&str) -> Option<O
         redis_prefix: source.one_or_nothing("--redis-prefix", "SERVICE_REGISTRY_REDIS_PREFIX"),
         reads: source.one(&["--reads"], "SERVICE_REGISTRY_READS"),
         min_replicas: source.one(&["--redis-min-replicas"], "SERVICE_REGISTRY_REDIS_MIN_REPLICAS"),
+        state_file: source.one(&["--state-file"], "SERVICE_REGISTRY_STATE_FILE"),
+        state_sync: source.yes("--state-sync", "SERVICE_REGISTRY_STATE_SYNC"),
         max_bytes: source.one(&["--max-bytes"], "SERVICE_REGISTRY_MAX_BYTES"),
         max_connections: source.one(&["--max-connections"], "SERVICE_REGISTRY_MAX_CONNECTIONS"),
         max_connections_per_address: source
@@ -94,7 +98,7 @@ fn unknown(arguments: Vec<OsString>) -> Vec<Fault> {
 }
 
 /// The flags that take a value.
-const VALUE_FLAGS: [&str; 17] = [
+const VALUE_FLAGS: [&str; 18] = [
     "--port",
     "--health-port",
     "--health-check-port",
@@ -108,6 +112,7 @@ const VALUE_FLAGS: [&str; 17] = [
     "--redis-prefix",
     "--reads",
     "--redis-min-replicas",
+    "--state-file",
     "--max-bytes",
     "--max-connections",
     "--max-connections-per-address",
@@ -138,6 +143,14 @@ impl<F: Fn(&str) -> Option<OsString>> Source<F> {
         let given = self.arguments.contains(flag);
         while self.arguments.contains(flag) {}
         given
+    }
+
+    /// A flag without a value, whose variable says yes or no.
+    fn yes(&mut self, flag: &'static str, variable: &'static str) -> Vec<Given> {
+        match self.switch(flag) {
+            true => vec![Given { name: flag, value: "yes".into() }],
+            false => self.variable(variable).into_iter().collect(),
+        }
     }
 
     fn one(&mut self, flags: &[&'static str], variable: &'static str) -> Vec<Given> {

@@ -1,14 +1,19 @@
-//! The in-memory backend: a `HashMap` behind a `RwLock`, bounded in bytes. Guards never leave this file, and the map's
-//! lock is never held while anything is rendered.
+//! The in-memory backend: a `HashMap` behind a `RwLock`, bounded in bytes, and kept in a state file where there is one. Guards
+//! never leave this file, and the map's lock is never held while anything is rendered or written to a disk.
 
 use std::collections::HashMap;
+use std::io;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use super::by_name::{ByName, cost};
 use super::roster::{Changes, Roster};
 use super::{Removed, Store, StoreError};
-use crate::health::Health;
+use crate::health::{Health, Trouble};
+use crate::state::{Pen, State, line};
+use crate::wire::registration::Kept;
 use crate::wire::render::Rendered;
 use crate::wire::shared::Shared;
 
@@ -20,6 +25,11 @@ pub struct Memory {
     roster: Mutex<Roster>,
     health: Arc<Health>,
     max_bytes: u64,
+    state: Option<Arc<State>>,
+    /// Held by whoever writes, from before he looks until all is done: what he saw stays so while a disk takes its time.
+    writing: Mutex<()>,
+    /// Whether the state file didn't take what was last written.
+    failing: AtomicBool,
 }
 
 /// Records, each its own key: it holds its name, and a lookup has one place less to fetch from.
@@ -37,8 +47,95 @@ struct Ledger {
 impl Memory {
     /// An empty store of at most `max_bytes` of names and records, which tells `health` how many agents it holds.
     pub fn new(max_bytes: u64, health: Arc<Health>) -> Memory {
-        let (agents, ledger, roster) = Default::default();
-        Memory { agents, ledger, roster, health, max_bytes }
+        let (agents, ledger, roster, writing, failing) = Default::default();
+        Memory { agents, ledger, roster, health, max_bytes, state: None, writing, failing }
+    }
+
+    /// Does again what a line of the state file says, also where that is more than there is room for.
+    pub fn restore(&self, kept: Kept) {
+        match kept {
+            Kept::Registered(record) => drop(self.insert(record)),
+            Kept::Deregistered(name) => drop(self.take(&name)),
+        }
+    }
+
+    /// From here on nothing is acknowledged before it is in `state`.
+    pub fn keep_in(&mut self, state: Arc<State>) -> io::Result<()> {
+        let agents = Arc::clone(&self.agents);
+        state.keep_small(move || {
+            let agents = agents.read().unwrap_or_else(PoisonError::into_inner);
+            agents.keys().map(|record| record.0.clone()).collect()
+        })?;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    /// How many agents there are.
+    pub fn agents(&self) -> usize {
+        self.read().len()
+    }
+
+    fn insert(&self, record: Rendered) -> Option<Rendered> {
+        let new_cost = cost(&record);
+        let mut agents = self.write();
+        let mut ledger = self.ledger();
+        let old = agents.remove_entry(record.name()).map(|(old, ())| old.0);
+        ledger.bytes = ledger.bytes - old.as_ref().map_or(0, cost) + new_cost;
+        if old.is_none() {
+            ledger.changes.came(&String::from_utf8_lossy(record.name()));
+        }
+        agents.insert(ByName(record), ());
+        self.health.set_agents(agents.len());
+        old
+    }
+
+    fn take(&self, name: &str) -> Option<Rendered> {
+        let mut agents = self.write();
+        let (ByName(old), ()) = agents.remove_entry(name.as_bytes())?;
+        let mut ledger = self.ledger();
+        ledger.bytes -= cost(&old);
+        ledger.changes.went(name);
+        self.health.set_agents(agents.len());
+        Some(old)
+    }
+
+    /// Appends a line to the state file, where there is one. Its pen is to be held until what the line says is so.
+    fn note(&self, line: impl FnOnce(&mut Vec<u8>)) -> Result<Option<Pen<'_>>, StoreError> {
+        let Some(state) = &self.state else { return Ok(None) };
+        let mut text = Vec::with_capacity(512);
+        line(&mut text);
+        let mut pen = state.pen();
+        let written = pen.write(&text);
+        self.tell_of(&written);
+        match written {
+            Ok(()) => Ok(Some(pen)),
+            Err(error) => Err(StoreError::Unavailable(not_written(&error))),
+        }
+    }
+
+    /// Tells health and the log when the state file begins to fail, and when it is good again.
+    fn tell_of(&self, written: &io::Result<()>) {
+        let Err(error) = written else {
+            if self.failing.swap(false, Ordering::Relaxed) {
+                self.health.set_trouble(None);
+                log::info!("the state file can be written again, and registrations are taken");
+            }
+            return;
+        };
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            let why = not_written(error);
+            log::warn!("{why}; registrations are refused, lookups go on");
+            let text = move |age: Duration| {
+                format!("registrations are refused for {} s: {why}; lookups go on", age.as_secs())
+            };
+            let (since, text) = (Instant::now(), Box::new(text));
+            let word = "registrations refused";
+            self.health.set_trouble(Some(Trouble { since, ready: true, passing: false, word, text }));
+        }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // A panic elsewhere can't leave the map half changed: each change is one call. So poison is passed over.
@@ -55,35 +152,30 @@ impl Memory {
     }
 }
 
+fn not_written(error: &io::Error) -> String {
+    format!("the state file could not be written: {error}")
+}
+
 impl Store for Memory {
     fn put(&self, record: Rendered) -> Result<Option<Rendered>, StoreError> {
-        let new_cost = cost(&record);
-        let mut agents = self.write();
-        let mut ledger = self.ledger();
-        let old_cost = agents.get_key_value(record.name()).map_or(0, |(old, ())| cost(&old.0));
-        let bytes = ledger.bytes - old_cost + new_cost;
-        // What is there never exceeds the limit, so a replacement that is no larger always fits.
-        if bytes > self.max_bytes {
+        let _writing = self.writing();
+        let (old, new) =
+            (self.read().get_key_value(record.name()).map_or(0, |(old, ())| cost(&old.0)), cost(&record));
+        // A replacement that is no larger always fits, also where a state file held more than there is room for.
+        if new > old && self.ledger().bytes - old + new > self.max_bytes {
             return Err(StoreError::Full { limit: self.max_bytes });
         }
-        ledger.bytes = bytes;
-        let old = agents.remove_entry(record.name()).map(|(old, ())| old.0);
-        if old.is_none() {
-            ledger.changes.came(&String::from_utf8_lossy(record.name()));
-        }
-        agents.insert(ByName(record), ());
-        self.health.set_agents(agents.len());
-        Ok(old)
+        let _pen = self.note(|out| line::registered(out, &record))?;
+        Ok(self.insert(record))
     }
 
     fn remove(&self, name: &str) -> Result<Option<Removed>, StoreError> {
-        let mut agents = self.write();
-        let Some((ByName(old), ())) = agents.remove_entry(name.as_bytes()) else { return Ok(None) };
-        let mut ledger = self.ledger();
-        ledger.bytes -= cost(&old);
-        ledger.changes.went(name);
-        self.health.set_agents(agents.len());
-        Ok(Some(Removed { old: Some(old) }))
+        let _writing = self.writing();
+        if !self.read().contains_key(name.as_bytes()) {
+            return Ok(None);
+        }
+        let _pen = self.note(|out| line::deregistered(out, name))?;
+        Ok(self.take(name).map(|old| Removed { old: Some(old) }))
     }
 
     fn get(&self, name: &str) -> Result<Option<Shared>, StoreError> {

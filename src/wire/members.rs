@@ -59,10 +59,11 @@ pub(super) enum Field {
     Capabilities,
     Metadata,
     LastRegistered,
+    Deregistered,
 }
 
 impl Field {
-    const ALL: [Field; 11] = [
+    const ALL: [Field; 12] = [
         Field::Action,
         Field::RegistrationData,
         Field::AgentName,
@@ -74,6 +75,7 @@ impl Field {
         Field::Capabilities,
         Field::Metadata,
         Field::LastRegistered,
+        Field::Deregistered,
     ];
     /// Those of a record, but for its name.
     pub(super) const OF_A_RECORD: [Field; 6] = [
@@ -98,6 +100,7 @@ impl Field {
             Field::Capabilities => "capabilities",
             Field::Metadata => "metadata",
             Field::LastRegistered => "last_registered",
+            Field::Deregistered => "deregistered",
         }
     }
 }

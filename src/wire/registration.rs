@@ -17,17 +17,45 @@ pub(super) fn record<'a>(members: &Members<'a>) -> Result<Record<'a>, Fault> {
     record_of(agent_id, members)
 }
 
+/// What a line of a state file says.
+#[derive(Clone, Debug)]
+pub enum Kept {
+    /// This agent is registered so.
+    Registered(Rendered),
+    /// The agent of this name is registered no more.
+    Deregistered(Box<str>),
+}
+
+/// A line of a state file: a record with its `agent_id`, or `agent_id` and `"deregistered":true`.
+pub fn kept(line: &[u8]) -> Result<Kept, Fault> {
+    let members = members(line, "the line")?;
+    members.once(Field::AgentId)?;
+    let name = text(members.required(Field::AgentId, Rule::Name.text())?, Field::AgentId, Rule::Name)?;
+    members.once(Field::Deregistered)?;
+    match members.given(Field::Deregistered).map(RawValue::get) {
+        None => registered(name, &members).map(Kept::Registered),
+        Some("true") => Ok(Kept::Deregistered(name.into())),
+        Some(_) => Err(members.wrong(Field::Deregistered, "true, or not there")),
+    }
+}
+
 /// The record of `name` as a store that others write into holds it: `json`, whatever it is. Host and port suffice; a
 /// `last_registered` that is a string is passed on as it is.
 pub fn stored(name: &str, json: &[u8]) -> Result<Rendered, Fault> {
-    const WHAT: &str = "the value";
     if !Rule::Name.allows(name) {
         return Err(invalid(format!("the name must be {}", Rule::Name.text())));
     }
-    let json = std::str::from_utf8(json).map_err(|_| invalid(format!("{WHAT} is not UTF-8")))?;
-    flawless(json, WHAT)?;
-    let members = object(json, WHAT)?;
-    let record = record_of(Cow::Borrowed(name), &members)?;
+    registered(Cow::Borrowed(name), &members(json, "the value")?)
+}
+
+fn members<'a>(json: &'a [u8], what: &str) -> Result<Members<'a>, Fault> {
+    let json = std::str::from_utf8(json).map_err(|_| invalid(format!("{what} is not UTF-8")))?;
+    flawless(json, what)?;
+    object(json, what)
+}
+
+fn registered(name: Cow<'_, str>, members: &Members<'_>) -> Result<Rendered, Fault> {
+    let record = record_of(name, members)?;
     members.once(Field::LastRegistered)?;
     let stamp = match members.given(Field::LastRegistered) {
         None => "null",

@@ -14,7 +14,20 @@ use crate::quote::count;
 pub(super) fn telling(place: String, reads: Reads, mirror: Arc<Mirror>, health: Arc<Health>) -> Tell {
     Box::new(move |phase, since, why| {
         let (place, why, mirror) = (place.clone(), why.to_owned(), Arc::clone(&mirror));
-        let trouble = |ready, text: Box<dyn Fn(Duration) -> String + Send>| Trouble { since, ready, text };
+        let passing = phase == Phase::Loading || phase == Phase::Connecting && why.is_empty();
+        let word = match phase {
+            Phase::Live => "redis takes no writes",
+            Phase::Loading => "redis loading",
+            Phase::Connecting if why.is_empty() => "redis connecting",
+            Phase::Connecting | Phase::Out => "redis out of reach",
+        };
+        let trouble = |ready, text: Box<dyn Fn(Duration) -> String + Send>| Trouble {
+            since,
+            ready,
+            passing,
+            word,
+            text,
+        };
         health.set_trouble(match phase {
             Phase::Live if why.is_empty() => None,
             Phase::Live => Some(trouble(

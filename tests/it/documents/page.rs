@@ -98,6 +98,8 @@ fn go_through(page: &Page, ask: fn(u16, &[u8]) -> Vec<u8>) -> Tried {
             // Tests in `lines` want them.
             "console start" | "console full" | "text full" | "text log" | "text refused" | "text few"
             | "console few" => {}
+            // Tests in `state` do.
+            "json state" | "text damaged" | "text disk full" | "text in use" => {}
             // Tests in `behind_redis` and in `promises` do.
             info if is_about_redis(info) || OF_REDIS.contains(&info) => {}
             // Drawings and excerpts.

@@ -1,0 +1,103 @@
+//! The state file, read from its beginning to its end: its lines out, and where the good part ends. What a power failure or a
+//! kill in the middle of a write may leave at the end is a torn tail, and not damage. Reads; never writes.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::line::{self, HEADER, MAX_LINE};
+use crate::wire::registration::Kept;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// The bytes up to the end of the last whole line.
+    pub(super) good: u64,
+    /// The bytes behind that.
+    pub(super) torn: u64,
+    /// Registrations and deregistrations.
+    pub(super) lines: u64,
+}
+
+/// Why a file can't be used.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    Io(io::Error),
+    /// A line, from 1 on, and what is wrong with it.
+    Damage(u64, String),
+}
+
+/// Reads all lines of `file`, from its beginning.
+pub(super) fn read(file: &File, mut each: impl FnMut(Kept)) -> Result<Extent, Unreadable> {
+    let mut input = BufReader::with_capacity(256 * 1024, file);
+    let mut extent = Extent::default();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // One byte more than a line may have, so that one too long is told from the last.
+        let read = input.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line);
+        let read = read.map_err(Unreadable::Io)? as u64;
+        if line.pop_if(|last| *last == b'\n').is_none() {
+            return tail(&line, input, extent);
+        }
+        let damage = |what| Unreadable::Damage(number(&extent), what);
+        if extent.good == 0 {
+            line::read_header(&line).map_err(damage)?;
+        } else {
+            // A region that was never written, as a file system leaves it behind a power failure, ends no line.
+            each(line::read(&line).map_err(damage)?);
+            extent.lines += 1;
+        }
+        extent.good += read;
+    }
+}
+
+/// The number of the line that comes next, from 1 on.
+fn number(extent: &Extent) -> u64 {
+    if extent.good == 0 { 1 } else { extent.lines + 2 }
+}
+
+/// What is behind the last newline; `begin` is all of it, or one byte more than a line may have.
+fn tail(begin: &[u8], mut input: impl BufRead, mut extent: Extent) -> Result<Extent, Unreadable> {
+    let torn = if begin.len() <= MAX_LINE {
+        Some(begin.len() as u64)
+    } else {
+        nuls(begin, &mut input).map_err(Unreadable::Io)?
+    };
+    let Some(torn) = torn else {
+        let what = format!("it is longer than {MAX_LINE} bytes");
+        return Err(Unreadable::Damage(number(&extent), what));
+    };
+    extent.torn = torn;
+    if extent.good == 0 { begun(begin, extent) } else { Ok(extent) }
+}
+
+/// How many bytes follow from the start of `line` on, where all of them are NUL.
+fn nuls(line: &[u8], input: &mut impl BufRead) -> io::Result<Option<u64>> {
+    if line.iter().any(|&byte| byte != 0) {
+        return Ok(None);
+    }
+    let mut count = line.len() as u64;
+    loop {
+        let piece = input.fill_buf()?;
+        if piece.iter().any(|&byte| byte != 0) {
+            return Ok(None);
+        }
+        let length = piece.len();
+        if length == 0 {
+            return Ok(Some(count));
+        }
+        count += length as u64;
+        input.consume(length);
+    }
+}
+
+/// A file without a whole line: one that was begun, or somebody else's.
+fn begun(line: &[u8], extent: Extent) -> Result<Extent, Unreadable> {
+    let text = &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())];
+    let is_ours = HEADER.starts_with(text) && line[text.len()..].iter().all(|&byte| byte == 0);
+    if is_ours {
+        Ok(extent)
+    } else {
+        line::read_header(line).map(|()| extent).map_err(|what| Unreadable::Damage(1, what))
+    }
+}
