@@ -119,6 +119,16 @@ impl Watched {
         Watched { agent: Agent { socket }, events }
     }
 
+    /// One request, and its reply; `None` where the connection ends before there is one.
+    pub(crate) fn ask(&self, request: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+        self.agent.socket.send(request.as_ref(), 0).unwrap();
+        let mut sources =
+            [self.agent.socket.as_poll_item(zmq::POLLIN), self.events.as_poll_item(zmq::POLLIN)];
+        let within = i64::try_from(DEADLINE.as_millis()).unwrap();
+        assert!(zmq::poll(&mut sources, within).unwrap() > 0, "no reply, and no end");
+        sources[0].is_readable().then(|| receive(&self.agent.socket, DEADLINE).unwrap().remove(0))
+    }
+
     /// Sends this, for which the registry drops the connection.
     pub(crate) fn is_dropped_for(&self, request: &[u8]) {
         self.agent.socket.send(request, 0).unwrap();

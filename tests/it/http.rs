@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::agent::{Agent, shown};
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::curl;
 use crate::raw::{End, Raw};
 use crate::registry::Registry;
@@ -41,6 +41,16 @@ pub(crate) fn ask(port: u16, bytes: impl AsRef<[u8]>) -> Answer {
     let mut connection = Raw::connect(port);
     connection.send(&bytes);
     last_answer(&mut connection, bytes.as_ref())
+}
+
+/// The same of a daemon that may die before it answers.
+pub(crate) fn try_ask(port: u16, bytes: impl AsRef<[u8]>) -> Option<Answer> {
+    let mut connection = Raw::try_connect(port)?;
+    connection.try_send(&bytes).ok()?;
+    let read = connection.read_to_end().0;
+    let head = answer::split_head(&read)?.0;
+    let length = answer::content_length(head)?;
+    (read.len() == head.len() + 4 + length).then(|| Answer::parse(&read))
 }
 
 /// The one answer up to the connection's end, which must be a FIN: a reset could have eaten the answer.

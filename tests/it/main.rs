@@ -29,5 +29,6 @@ mod hostile;
 mod http;
 mod logging;
 mod signals;
+mod state;
 mod stop;
 mod storms;

@@ -30,6 +30,11 @@ impl Raw {
         Raw::connect_to(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
     }
 
+    /// `None` where nobody listens.
+    pub(crate) fn try_connect(port: u16) -> Option<Raw> {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(Raw::over)
+    }
+
     pub(crate) fn connect_v6(port: u16) -> Raw {
         Raw::connect_to(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port))
     }

@@ -43,12 +43,14 @@ pub(crate) struct Start {
     defaults: bool,
     journal: bool,
     descriptors: Option<u32>,
+    launcher: Vec<OsString>,
 }
 
 impl Start {
     /// Ports picked by the system, on 127.0.0.1, unless an argument or a variable says otherwise.
     pub(crate) fn new() -> Start {
-        Start { args: Vec::new(), env: Vec::new(), defaults: true, journal: false, descriptors: None }
+        let (args, env, launcher) = Default::default();
+        Start { args, env, defaults: true, journal: false, descriptors: None, launcher }
     }
 
     /// Not one argument that the test itself does not give.
@@ -68,6 +70,12 @@ impl Start {
 
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Start {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// By this program, which becomes the daemon: its arguments, behind which the daemon and its own stand.
+    pub(crate) fn through<A: Into<OsString>>(mut self, launcher: impl IntoIterator<Item = A>) -> Start {
+        self.launcher = launcher.into_iter().map(Into::into).collect();
         self
     }
 
@@ -137,6 +145,11 @@ impl Start {
 
     fn program(&self) -> Command {
         const BINARY: &str = env!("CARGO_BIN_EXE_service-registry");
+        if let [launcher, args @ ..] = self.launcher.as_slice() {
+            let mut command = Command::new(launcher);
+            command.args(args).arg(BINARY);
+            return command;
+        }
         let Some(limit) = self.descriptors else { return Command::new(BINARY) };
         // libzmq's own descriptors in this process are inherited, and would count.
         let close_others =
@@ -153,9 +166,15 @@ impl Start {
                 command.env_remove(name);
             }
         }
-        for name in
-            ["JOURNAL_STREAM", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "RUST_LOG", "RUST_BACKTRACE"]
-        {
+        for name in [
+            "JOURNAL_STREAM",
+            "NOTIFY_SOCKET",
+            "LISTEN_FDS",
+            "LISTEN_PID",
+            "LISTEN_FDNAMES",
+            "RUST_LOG",
+            "RUST_BACKTRACE",
+        ] {
             command.env_remove(name);
         }
         if self.journal {

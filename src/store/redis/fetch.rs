@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use redis::{Cmd, Value, cmd};
+use redis::{Cmd, ServerError, Value, cmd};
 
 use super::keys::Keys;
 use super::mirror::{Fetched, Millis, NEVER};
@@ -14,9 +14,13 @@ use crate::link::{Failure, Link};
 use crate::quote::shown;
 use crate::wire::registration;
 
-/// How many keys a step of a scan looks at, and how many records are asked for at once.
-pub(super) const STEP: usize = 1000;
-/// How many bytes of records are asked for at once, and a record more. They come within one time limit, over a slow network
+/// How many keys a step of a scan looks at.
+const STEP: usize = 1000;
+/// How many records are asked for at once: what is done with them takes a processor from lookups without a pause.
+pub(super) const BATCH: usize = 200;
+/// How many bytes of each are asked for at first, and one more. Most records have a few hundred.
+const MOST: usize = 4096;
+/// How many bytes of long records are asked for at once, and a record more. They come within one time limit, over a slow network
 /// as well.
 const BYTES: usize = 512 * 1024;
 
@@ -62,29 +66,65 @@ impl Reader<'_> {
         Ok((cursor, names))
     }
 
-    /// What is there for each of these names, a thousand at most. Their lengths come first: a value of 10 MB is never asked for.
+    /// What is there for each of these names, [`BATCH`] at most: the beginning of each, which most often is all of it.
     pub(super) fn fetch(&mut self, names: &[Box<str>]) -> Result<Vec<Answer>, Failure> {
         let about = |command: &str, name: &str| cmd(command).arg(self.keys.key(name)).to_owned();
-        let asked = names.iter().flat_map(|name| [about("STRLEN", name), about("PTTL", name)]);
+        let beginning = |name: &str| about("GETRANGE", name).arg(0).arg(MOST).to_owned();
+        let asked = names.iter().flat_map(|name| [about("PTTL", name), beginning(name)]);
+        let replies = self.link.ask_all(&asked.collect::<Vec<Cmd>>())?;
+        let now = (self.now)();
+        let mut answers = Vec::with_capacity(names.len());
+        let mut longer = Vec::new();
+        for (name, replies) in names.iter().cloned().zip(replies.chunks(2)) {
+            let fetched = match (expiry(&replies[0], now)?, &replies[1]) {
+                (_, Value::BulkString(json)) if json.len() > MOST => {
+                    longer.push(name);
+                    continue;
+                }
+                (Expiry::NoKey, Value::BulkString(json)) if json.is_empty() => {
+                    self.strangers.forget(self.keys, &name);
+                    Fetched::Nothing
+                }
+                (expiry, Value::BulkString(json)) => self.record(&name, json, expiry.moment()),
+                (_, Value::ServerError(error)) => self.no_string(&name, error)?,
+                _ => return Err(Failure::Malformed),
+            };
+            answers.push((name, fetched));
+        }
+        answers.extend(self.fetch_long(&longer)?);
+        Ok(answers)
+    }
+
+    /// What is there for each of these. Their lengths come first: a value of 10 MB is never asked for.
+    fn fetch_long(&mut self, names: &[Box<str>]) -> Result<Vec<Answer>, Failure> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let about = |command: &str, name: &str| cmd(command).arg(self.keys.key(name)).to_owned();
+        let asked = names.iter().flat_map(|name| [about("PTTL", name), about("STRLEN", name)]);
         let replies = self.link.ask_all(&asked.collect::<Vec<Cmd>>())?;
         let now = (self.now)();
         let mut answers = Vec::new();
         let mut wanted: Vec<(Box<str>, Millis)> = Vec::new();
         let mut bytes = 0;
-        for (name, about) in names.iter().cloned().zip(replies.chunks(2)) {
-            match length(&about[0])? {
-                Length::Of(length) if length <= MAX_STRING => {
-                    bytes += length;
-                    wanted.push((name, expiry(&about[1], now)?));
+        for (name, replies) in names.iter().cloned().zip(replies.chunks(2)) {
+            let expires = expiry(&replies[0], now)?.moment();
+            match &replies[1] {
+                Value::Int(length) => match usize::try_from(*length).map_err(|_| Failure::Malformed)? {
+                    length if length <= MAX_STRING => {
+                        bytes += length;
+                        wanted.push((name, expires));
+                    }
+                    length => {
+                        self.strangers.tell_name(self.keys, &name, &format!("it is {length} bytes long"));
+                        answers.push((name, Fetched::TooLong));
+                    }
+                },
+                Value::ServerError(error) => {
+                    let fetched = self.no_string(&name, error)?;
+                    answers.push((name, fetched));
                 }
-                Length::Of(length) => {
-                    self.strangers.tell_name(self.keys, &name, &format!("it is {length} bytes long"));
-                    answers.push((name, Fetched::TooLong));
-                }
-                Length::NoString => {
-                    self.strangers.tell_name(self.keys, &name, "it is not a string");
-                    answers.push((name, Fetched::Nothing));
-                }
+                _ => return Err(Failure::Malformed),
             }
             if bytes >= BYTES {
                 answers.extend(self.values(std::mem::take(&mut wanted))?);
@@ -93,6 +133,17 @@ impl Reader<'_> {
         }
         answers.extend(self.values(wanted)?);
         Ok(answers)
+    }
+
+    /// What an error says of a key that was to hold a string.
+    fn no_string(&mut self, name: &str, error: &ServerError) -> Result<Fetched, Failure> {
+        match Failure::from_server(error) {
+            failure if failure.is_wrong_type() => {
+                self.strangers.tell_name(self.keys, name, "it is not a string");
+                Ok(Fetched::Nothing)
+            }
+            failure => Err(failure),
+        }
     }
 
     fn values(&mut self, wanted: Vec<(Box<str>, Millis)>) -> Result<Vec<Answer>, Failure> {
@@ -133,26 +184,26 @@ impl Reader<'_> {
     }
 }
 
-enum Length {
-    Of(usize),
-    NoString,
+/// When a key goes by itself.
+enum Expiry {
+    NoKey,
+    At(Millis),
 }
 
-fn length(reply: &Value) -> Result<Length, Failure> {
-    match reply {
-        Value::Int(length) => Ok(Length::Of(usize::try_from(*length).map_err(|_| Failure::Malformed)?)),
-        Value::ServerError(error) => match Failure::from_server(error) {
-            failure if failure.is_wrong_type() => Ok(Length::NoString),
-            failure => Err(failure),
-        },
-        _ => Err(Failure::Malformed),
+impl Expiry {
+    fn moment(&self) -> Millis {
+        match self {
+            Expiry::NoKey => NEVER,
+            Expiry::At(moment) => *moment,
+        }
     }
 }
 
 /// PTTL: the milliseconds left, -1 where the key doesn't expire, -2 where there is none.
-fn expiry(reply: &Value, now: Millis) -> Result<Millis, Failure> {
+fn expiry(reply: &Value, now: Millis) -> Result<Expiry, Failure> {
     match reply {
-        Value::Int(left) => Ok(u64::try_from(*left).map_or(NEVER, |left| now + left)),
+        Value::Int(-2) => Ok(Expiry::NoKey),
+        Value::Int(left) => Ok(Expiry::At(u64::try_from(*left).map_or(NEVER, |left| now + left))),
         Value::ServerError(error) => Err(Failure::from_server(error)),
         _ => Err(Failure::Malformed),
     }

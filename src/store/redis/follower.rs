@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::fetch::{Reader, STEP, Strangers};
+use super::fetch::{BATCH, Reader, Strangers};
 use super::news::Phase;
 use super::way::Way;
 use super::{Reads, Shared};
@@ -27,6 +27,8 @@ const BUSY: Duration = Duration::from_millis(300);
 const IDLE: Duration = Duration::from_secs(5);
 /// How long it rests behind a fetch, unless somebody waits.
 const REST: Duration = Duration::from_millis(10);
+/// How long it rests between batches of one fetch.
+const BREATH: Duration = Duration::from_micros(200);
 /// How often replicas are looked for while there are too few.
 const PROBE: Duration = Duration::from_millis(200);
 /// How long it waits before it connects again, at first.
@@ -218,7 +220,11 @@ impl Follower {
     }
 
     fn fetch_names(&mut self, round: &mut Round, names: Vec<Box<str>>, era: u32) -> Result<(), Failure> {
-        for names in names.chunks(STEP) {
+        for (batch, names) in names.chunks(BATCH).enumerate() {
+            if batch > 0 {
+                // Else all records together would take a processor from lookups for as long as they are read.
+                std::thread::sleep(BREATH);
+            }
             let answers = self.reading(round, |reader| reader.fetch(names))?;
             self.shared.note(era, answers);
             self.tend(round)?;

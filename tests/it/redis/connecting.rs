@@ -7,7 +7,7 @@ use crate::registry::Start;
 
 /// What docs/high-availability.md tells an operator to grant.
 pub(crate) const RIGHTS: &str = concat!(
-    "&__redis__:invalidate +get +mget +set +del +strlen +pttl +scan +ping +role +wait +select +subscribe ",
+    "&__redis__:invalidate +get +getrange +mget +set +del +strlen +pttl +scan +ping +role +wait +select +subscribe ",
     "+client|id +client|tracking"
 );
 
