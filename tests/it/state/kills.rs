@@ -85,7 +85,7 @@ impl Writer {
 fn ask(agent: Option<&Watched>, port: u16, request: &Value) -> Option<Value> {
     let reply = match agent {
         Some(agent) => agent.ask(request.to_string())?,
-        None => http::try_ask(port, &http::post(&request.to_string()))?.body,
+        None => http::try_ask(port, http::post(&request.to_string()))?.body,
     };
     Some(serde_json::from_slice(&reply).unwrap())
 }
