@@ -150,8 +150,14 @@ fn store(config: &Config, health: &Arc<Health>, announcer: &Announcer) -> Result
         min_replicas: wanted.min_replicas,
         max_bytes: config.max_bytes,
     };
-    let store = Redis::start(settings, health, announcer.clone()).map_err(at("starting to follow Redis"))?;
-    Ok(Arc::new(store))
+    let redis = Redis::new(settings, health).map_err(at("starting to follow Redis"))?;
+    if let Some(file) = &config.state {
+        let (state, found) = State::open(&file.path, file.sync, |kept| redis.restore(kept))?;
+        greeting::of_state(state.path(), &found, redis.agents());
+        redis.keep_in(Arc::new(state), found.written).map_err(at("starting a thread"))?;
+    }
+    redis.follow(announcer.clone()).map_err(at("starting to follow Redis"))?;
+    Ok(Arc::new(redis))
 }
 
 fn memory(config: &Config, health: &Arc<Health>) -> Result<Memory, AnyError> {

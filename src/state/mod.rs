@@ -55,6 +55,8 @@ struct End {
     ragged: bool,
     /// Whether the disk failed to take what the file seems to hold: nothing counts until it has been written anew.
     suspect: bool,
+    /// Whether it is to be written anew whatever its length.
+    stale: bool,
 }
 
 /// The right to write, which one thread has at a time.
@@ -138,6 +140,12 @@ impl State {
         Pen { state: self, end: self.end() }
     }
 
+    /// Has it written anew, since what is present is not what it says.
+    pub fn renew(&self) {
+        self.end().stale = true;
+        self.grown.notify_one();
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -154,7 +162,6 @@ impl Pen<'_> {
     pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         let end = &mut *self.end;
         if end.suspect {
-            self.state.grown.notify_one();
             return Err(io::Error::other("it is being written anew, since the disk had failed"));
         }
         if std::mem::take(&mut end.ragged) {
@@ -168,12 +175,12 @@ impl Pen<'_> {
             && let Err(error) = end.file.sync_data()
         {
             // The kernel reports this once, and then takes for written what it could not write (fsync(2)).
-            end.suspect = true;
+            (end.suspect, end.stale) = (true, true);
             self.state.grown.notify_one();
             return Err(error);
         }
         end.length += lines.len() as u64;
-        if end.length >= end.too_long {
+        if end.is_due() {
             self.state.grown.notify_one();
         }
         Ok(())
@@ -185,8 +192,9 @@ impl End {
         self.file.set_len(self.length)
     }
 
-    fn is_too_long(&self) -> bool {
-        self.length >= self.too_long
+    /// Whether it is to be written anew.
+    fn is_due(&self) -> bool {
+        self.stale || self.length >= self.too_long
     }
 }
 
@@ -222,7 +230,14 @@ fn open(path: &Path, sync: bool, mut each: impl FnMut(Kept)) -> Result<(State, F
     })?;
     let length = begin(&file, extent, sync, path).map_err(opening("written"))?;
     let share = present.len() as u64 * length / extent.lines.max(1);
-    let end = End { file, length, too_long: rewriting::too_long(share), ragged: false, suspect: false };
+    let end = End {
+        file,
+        length,
+        too_long: rewriting::too_long(share),
+        ragged: false,
+        suspect: false,
+        stale: false,
+    };
     let state =
         State { path: path.to_owned(), sync, end: Mutex::new(end), grown: Condvar::new(), _lock: lock };
     Ok((state, Found { lines: extent.lines, torn: extent.torn, written }))

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::line::{self, HEADER};
 use super::{End, MODE, SMALL, State};
@@ -14,6 +15,9 @@ use crate::wire::render::Rendered;
 
 /// What may be left to copy while nobody can write, in bytes.
 const LITTLE: u64 = 64 * 1024;
+/// How long it waits after a failure, at first, and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl State {
     /// Starts the thread that keeps the file from growing for ever. `present` gives all who are registered, and must not be
@@ -24,19 +28,21 @@ impl State {
     ) -> io::Result<()> {
         let state = Arc::clone(self);
         thread::Builder::new().name("state".into()).spawn(move || {
+            let mut wait = FIRST_WAIT;
             loop {
-                state.wait_until_grown();
-                let before = state.end().length;
+                let (before, stale) = state.wait_until_due();
+                let path = state.path.display();
                 match state.rewrite(&present) {
                     Ok(after) => {
-                        log::debug!("{} was written anew: {before} bytes, now {after}", state.path.display())
+                        log::debug!("the state file {path} was written anew: {before} bytes, now {after}");
+                        wait = FIRST_WAIT;
                     }
                     Err(error) => {
-                        log::warn!(
-                            "{} could not be written anew, and grows on: {error}",
-                            state.path.display()
-                        );
-                        state.put_off();
+                        log::warn!("the state file {path} could not be written anew, and grows on: {error}");
+                        state.put_off(stale);
+                        // Nobody waits for it; a disk that is full stays so for a while.
+                        thread::sleep(wait);
+                        wait = (wait * 2).min(LONGEST_WAIT);
                     }
                 }
             }
@@ -44,9 +50,11 @@ impl State {
         Ok(())
     }
 
-    fn wait_until_grown(&self) {
-        let waits = |end: &mut End| !end.suspect && !end.is_too_long();
-        drop(self.grown.wait_while(self.end(), waits).unwrap_or_else(PoisonError::into_inner));
+    /// How long the file is then, and whether that is not the only reason.
+    fn wait_until_due(&self) -> (u64, bool) {
+        let waited = self.grown.wait_while(self.end(), |end| !end.is_due());
+        let mut end = waited.unwrap_or_else(PoisonError::into_inner);
+        (end.length, std::mem::take(&mut end.stale))
     }
 
     /// Writes the file anew; how long it is then, in bytes.
@@ -82,7 +90,8 @@ impl State {
             new.sync_data()?;
         }
         std::fs::rename(aside, &self.path)?;
-        *end = End { file: new, length, too_long: too_long(base), ragged: false, suspect: false };
+        let stale = end.stale;
+        *end = End { file: new, length, too_long: too_long(base), ragged: false, suspect: false, stale };
         if self.sync {
             // Before anybody writes into what a power failure could still take away.
             sync_folder(&self.path)?;
@@ -93,10 +102,11 @@ impl State {
         Ok(length)
     }
 
-    /// Tries again when it has grown by as much as it may have been too long by.
-    fn put_off(&self) {
+    /// Tries again when it has grown by as much as it may have been too long by; at once, where it is `stale`.
+    fn put_off(&self, stale: bool) {
         let mut end = self.end();
         end.too_long = end.length + SMALL;
+        end.stale |= stale;
     }
 }
 

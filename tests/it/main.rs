@@ -32,3 +32,4 @@ mod signals;
 mod state;
 mod stop;
 mod storms;
+mod supervisor;

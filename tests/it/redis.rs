@@ -20,6 +20,7 @@ pub(crate) mod connecting;
 mod equipment;
 mod faults;
 mod instances;
+mod kept;
 mod layout;
 mod links;
 mod pace;

@@ -196,7 +196,7 @@ impl Follower {
             }
             self.shared.mirror.mark_unseen();
             if self.fetch(round, era)? {
-                self.shared.mirror.complete();
+                self.shared.complete();
                 if round.told.is_none() {
                     self.shared.reach.hear(began);
                 }

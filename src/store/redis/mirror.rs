@@ -4,13 +4,14 @@
 //! An entry is known if it was fetched in the present era and hasn't been marked since. A mark made while a fetch is under
 //! way outlives it, so a value that was read before the change never passes for one read after it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::entries::Entries;
 use crate::health::Health;
-use crate::store::by_name::{ByName, cost};
-use crate::store::roster::{Changes, Roster};
+use crate::store::by_name::cost;
+use crate::store::roster::Roster;
+use crate::wire::registration::Kept;
 use crate::wire::render::Rendered;
 use crate::wire::shared::Shared;
 
@@ -19,7 +20,7 @@ pub(super) type Millis = u64;
 /// A record that doesn't expire does so then.
 pub(super) const NEVER: Millis = Millis::MAX;
 /// The era of an entry that has been marked: before all others.
-const MARKED: u32 = 0;
+pub(super) const MARKED: u32 = 0;
 
 /// The mirror.
 pub(super) struct Mirror {
@@ -27,43 +28,6 @@ pub(super) struct Mirror {
     roster: Mutex<Roster>,
     health: Arc<Health>,
     max_bytes: u64,
-}
-
-#[derive(Default)]
-struct Entries {
-    agents: HashMap<ByName, Standing>,
-    /// Names for whose records there was no room, and when those expire; whoever wants one asks Redis.
-    unheld: HashMap<Box<str>, Millis>,
-    /// Names for which there is something too long to be a record.
-    too_long: HashSet<Box<str>>,
-    /// Records and names that are held.
-    bytes: u64,
-    /// Whether all records have ever been read.
-    complete: bool,
-    /// The present era, and the first whose records may still be right: what was fetched before is marked as a whole.
-    era: u32,
-    floor: u32,
-    marks: Marks,
-    expiring: BTreeSet<(Millis, Box<str>)>,
-    /// Since the last list.
-    changes: Changes,
-}
-
-/// Names that have changed and haven't been fetched since.
-#[derive(Default)]
-struct Marks {
-    names: HashSet<Box<str>>,
-    /// Those of them that were written here last.
-    own: HashSet<Box<str>>,
-    /// How many marks there have ever been.
-    count: u64,
-}
-
-/// How an entry stands.
-#[derive(Clone, Copy)]
-struct Standing {
-    era: u32,
-    expires: Millis,
 }
 
 /// What is known of a name.
@@ -185,6 +149,41 @@ impl Mirror {
         self.read().era
     }
 
+    /// Notes what a state file says, which Redis may know better.
+    pub(super) fn restore(&self, kept: Kept) {
+        let mut entries = self.write();
+        entries.complete = true;
+        match kept {
+            Kept::Registered(record) => {
+                let name = String::from_utf8_lossy(record.name()).into();
+                entries.put(name, record, MARKED, NEVER, self.max_bytes);
+            }
+            Kept::Deregistered(name) => entries.remove(&name),
+        }
+        self.health.set_agents(entries.agents.len() + entries.unheld.len());
+    }
+
+    /// All records that are held.
+    pub(super) fn held(&self) -> Vec<Rendered> {
+        self.read().agents.keys().map(|record| record.0.clone()).collect()
+    }
+
+    /// Collects lines for a state file from now on; false where it does already.
+    pub(super) fn collect_lines(&self) -> bool {
+        let mut entries = self.write();
+        let begins = entries.lines.is_none();
+        entries.lines.get_or_insert_default();
+        begins
+    }
+
+    /// What a state file has to be told since this was last called.
+    pub(super) fn take_lines(&self) -> Vec<u8> {
+        if self.read().lines.as_ref().is_none_or(Vec::is_empty) {
+            return Vec::new();
+        }
+        self.write().lines.as_mut().map(mem::take).unwrap_or_default()
+    }
+
     /// Notes that all records have been read.
     pub(super) fn complete(&self) {
         let mut entries = self.write();
@@ -267,53 +266,6 @@ impl Mirror {
         let changes = mem::take(&mut entries.changes);
         drop(entries);
         roster.list(&changes)
-    }
-}
-
-impl Entries {
-    fn put(&mut self, name: Box<str>, record: Rendered, era: u32, expires: Millis, max_bytes: u64) {
-        let new_cost = cost(&record);
-        if !self.take(&name) {
-            self.changes.came(&name);
-        }
-        if expires != NEVER {
-            self.expiring.insert((expires, name.clone()));
-        }
-        if self.bytes + new_cost > max_bytes {
-            self.unheld.insert(name, expires);
-            return;
-        }
-        self.bytes += new_cost;
-        // A change told since this was fetched: what was fetched is only what was last seen.
-        let era = if self.marks.names.contains(&name) { MARKED } else { era };
-        self.agents.insert(ByName(record), Standing { era, expires });
-    }
-
-    fn remove(&mut self, name: &str) {
-        if self.take(name) {
-            self.changes.went(name);
-        }
-    }
-
-    /// Takes a name out, held or not; what is listed is the caller's to see to.
-    fn take(&mut self, name: &str) -> bool {
-        let held = self.agents.remove_entry(name.as_bytes()).map(|(old, standing)| {
-            self.bytes -= cost(&old.0);
-            standing.expires
-        });
-        let expires = held.or_else(|| self.unheld.remove(name));
-        if let Some(expires) = expires.filter(|&expires| expires != NEVER) {
-            self.expiring.remove(&(expires, name.into()));
-        }
-        expires.is_some()
-    }
-
-    /// Redis tells late, up to minutes, that a key has expired; it is gone all the same.
-    fn expire(&mut self, now: Millis) {
-        while self.expiring.first().is_some_and(|(expires, _)| *expires <= now) {
-            let Some((_, name)) = self.expiring.pop_first() else { return };
-            self.remove(&name);
-        }
     }
 }
 

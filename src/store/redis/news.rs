@@ -14,7 +14,7 @@ pub(super) enum Phase {
     Loading,
     /// It has them, and hears of changes.
     Live,
-    /// It had Redis and lost it.
+    /// It had Redis and lost it, or knows what was written down.
     Out,
 }
 

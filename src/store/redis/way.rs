@@ -14,6 +14,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT_FOR_SENTINELS: Duration = Duration::from_millis(500);
 
 /// Where Redis is, and how to sign in.
+#[derive(Clone)]
 pub struct Way {
     /// The server, or the sentinels that know it.
     pub url: Url,
