@@ -132,7 +132,9 @@ fn the_watchdog_is_fed_twice_in_its_time() {
     let supervisor = Supervisor::new();
     let registry = supervisor.starting().env("WATCHDOG_USEC", "1000000").spawn();
     let first = supervisor.hears("WATCHDOG=1");
-    (0..6).for_each(|_| drop(supervisor.hears("WATCHDOG=1")));
+    for _ in 0..6 {
+        supervisor.hears("WATCHDOG=1");
+    }
     assert!(first.elapsed() < Duration::from_secs(6), "{:?} for six", first.elapsed());
     assert_eq!(curl::get(registry.health_port(), "/livez").status, 200);
     let mut registry = registry;
@@ -243,10 +245,7 @@ fn what_is_handed_over_and_will_not_do_is_named() {
             "registry:http",
             "socket activation: a socket is named \"http\"; FileDescriptorName= must be registry or health",
         ),
-        (
-            "registry",
-            "socket activation: a socket is named \"unknown\"; FileDescriptorName= must be registry or health",
-        ),
+        ("registry", "socket activation: invalid LISTEN_FDNAMES"),
     ] {
         let finished = activated(&one, &other, names).run_to_end();
         assert_eq!(finished.status.code(), Some(1), "{finished}");

@@ -61,7 +61,7 @@ fn an_instance_that_starts_without_redis_answers_from_its_file() {
     server.command(&["DEL", &format!("{PREFIX}Agent0005")]);
     instance.caller().deregister("Agent0006").unwrap();
     all.extend([("Agent0003".into(), 5000), ("Agent0004".into(), 6000), ("Another".into(), 7000)]);
-    ["Agent0005", "Agent0006"].iter().for_each(|name| drop(all.remove(*name)));
+    all.retain(|name, _| !["Agent0005", "Agent0006"].contains(&name.as_str()));
     wait_until_kept(&instance, &state, &all);
     kill(instance);
     server.kill();
