@@ -113,7 +113,8 @@ impl Memory {
         }
     }
 
-    /// Tells health and the log when the state file begins to fail, and when it is good again.
+    /// Tells health when the state file begins to fail, and the log too when it is good again; of each failure in between who asked
+    /// is told.
     fn tell_of(&self, written: &io::Result<()>) {
         let Err(error) = written else {
             if self.failing.swap(false, Ordering::Relaxed) {
@@ -124,7 +125,6 @@ impl Memory {
         };
         if !self.failing.swap(true, Ordering::Relaxed) {
             let why = not_written(error);
-            log::warn!("{why}; registrations are refused, lookups go on");
             let text = move |age: Duration| {
                 format!("registrations are refused for {} s: {why}; lookups go on", age.as_secs())
             };

@@ -14,5 +14,6 @@ mod pages;
 mod promises;
 mod repository;
 mod settings;
+mod state;
 mod terminal;
 mod testing;

@@ -2,7 +2,7 @@
 //! is left as it was; one daemon a file; a disk that is full.
 
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod folder;
 mod kills;
 mod life;

@@ -67,7 +67,7 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
     assert_eq!((&status["status"], &status["ready"]), (&json!("degraded"), &json!(true)), "{status}");
     let message = status["message"].as_str().unwrap();
     assert!(message.contains("the state file could not be written: No space left"), "{message}");
-    registry.wait_for_log(|line| line.contains("registrations are refused, lookups go on"));
+    registry.wait_for_log(|line| line.ends_with(": new agents are refused"));
     // What was refused is nowhere: not in memory, and not as half a line in the file.
     assert_eq!(list(&agent).as_array().unwrap().len(), taken.len());
     let text = fs::read_to_string(seen(&registry, &state, "state")).unwrap();
@@ -84,6 +84,18 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
     let text = fs::read_to_string(seen(&registry, &state, "state")).unwrap();
     assert_eq!(text.lines().count(), taken.len() + 2);
     assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+}
+
+/// The lines of warning, and of what follows it, of a registry whose disk is full and then is not.
+pub(crate) fn log_of_a_full_disk() -> Vec<String> {
+    let state = State::new();
+    let registry = on_a_small_disk(&state);
+    let agent = Agent::connect(registry.port());
+    fill(&agent);
+    fs::remove_file(seen(&registry, &state, "filler")).unwrap();
+    assert_eq!(register(&agent, "after", 2), json!({"status": "success"}));
+    registry.wait_for_log(|line| line.contains("can be written again"));
+    registry.log_lines(|line| line.contains("the state file c"))
 }
 
 /// As the page has it: a copy that is made at any moment can be put back, and jq reads it.
