@@ -29,6 +29,7 @@ mod hello;
 mod http;
 mod idle;
 mod inspect;
+mod kept;
 mod load;
 mod loads;
 mod machine;
@@ -95,6 +96,9 @@ fn figures(options: &Options) -> Vec<Row> {
     }
     if options.only.holds(reload::LOAD) {
         rows.extend(reload::load());
+    }
+    if options.only.holds(kept::NAME) {
+        rows.extend(kept::rows(options.effort));
     }
     if options.only.holds("rest-redis") {
         eprintln!("at rest behind Redis …");

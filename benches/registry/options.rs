@@ -7,12 +7,13 @@ use crate::rounds::Effort;
 use crate::{behind, churn, crowd, reload};
 
 /// Figures that are not loads by themselves.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     crowd::NAME,
     churn::NAME,
     "filled",
     reload::BESIDE,
     reload::LOAD,
+    crate::kept::NAME,
     "rest-redis",
     "rest",
     "start",

@@ -100,6 +100,15 @@ pub(crate) fn start() -> Row {
     still(&work, spreads.map(|spread| format!("{spread} ms")), "≤ 10 ms", spreads[0].median <= 10.0)
 }
 
+/// The same of a registry that has something to read first.
+pub(crate) fn start_with(what: &str, command: &dyn Fn() -> Command, most: f64) -> Row {
+    let starts = (0..STARTS).map(|_| time_to_first_answer(&mut command()).as_secs_f64() * 1e3);
+    let spread = Spread::of(starts.collect::<Vec<_>>());
+    let work = format!("start to first answer, {what}, {STARTS} starts");
+    let figures = [format!("{spread} ms"), "–".to_owned()];
+    still(&work, figures, &format!("≤ {most} ms"), spread.median <= most)
+}
+
 fn time_to_first_answer(command: &mut Command) -> Duration {
     let mut process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
     let stderr = process.0.stderr.take().expect("a piped stderr");
