@@ -108,14 +108,16 @@ impl Teller {
             }
             let due = self.watchdog.as_ref().map(|watchdog| watchdog.due);
             let rests_until = self.at.map(|at| at + PACE).filter(|&until| until > now);
-            if let (Some(until), true) = (rests_until, self.ready) {
-                // What changes meanwhile is told together.
-                self.hurry.wait(Some(due.map_or(until, |due| due.min(until))));
-                continue;
+            if rests_until.is_none() {
+                self.tell_status(now);
             }
-            self.tell_status(now);
-            let patience = (!self.ready).then(|| self.started + PATIENCE);
-            self.health.bell().wait([patience, due].into_iter().flatten().min());
+            match (rests_until, self.ready) {
+                // What changes meanwhile is told together.
+                (Some(until), true) => self.hurry.wait(Some(due.map_or(until, |due| due.min(until)))),
+                (_, true) => self.health.bell().wait(due),
+                // Readiness is not kept back for a status.
+                (_, false) => self.health.bell().wait(Some(self.started + PATIENCE)),
+            };
         }
     }
 
