@@ -5,7 +5,7 @@ DESTDIR ?=
 CARGO   ?= cargo
 PYTHON  ?= python3
 VENV     = target/venv
-BINARY   = target/release/service-registry
+BINARY  ?= target/release/service-registry
 # Cargo features of what `make build` builds: FEATURES=tls
 FEATURES ?=
 
@@ -17,10 +17,28 @@ FUZZ_SECONDS ?= 60
 NEEDS = g++:g++ curl:curl python3-venv:$(PYTHON) binutils:readelf openssl:openssl \
         redis-server:redis-server redis-sentinel:redis-sentinel
 
+# Where the packages put what is not below PREFIX, or not everywhere the same.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+ENVFILE ?= /etc/default/service-registry
+ZSHDIR  ?= $(PREFIX)/share/zsh/vendor-completions
+UNITS    = service-registry.service service-registry@.service service-registry.socket service-registry-health.socket
+
+# What is built for the packages, where, and as what.
+PACKAGED   = $(CURDIR)/target/packaged
+VERSION   ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+MAINTAINER = service-registry maintainers <maintainers@service-registry.org>
+# Two builds of one commit give the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+CARGO_HOME ?= $(HOME)/.cargo
+SYSROOT    = $(shell rustc --print sysroot)
+REMAP      = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(SYSROOT)=rust
+PREFIX_MAP = -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CARGO_HOME)=cargo
+
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
 
-.PHONY: help build run tools venv test test-faults lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install uninstall clean
+.PHONY: help build run tools venv test test-faults lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install install-files uninstall packaged packages \
+  deb rpm copyright clean
 
 help: ## print this
 	@echo "service-registry: make TARGET, where TARGET is one of"
@@ -109,12 +127,62 @@ soak: ## storms, floods and scarcity at random, for 10 minutes (SOAK_SECONDS=60;
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked --test soak
 	REDIS_AWAY_SECONDS=60 $(CARGO) test --locked --features tls --test it redis::pace::without_redis
 
-install: ## install the built binary under PREFIX=/usr/local (run `make build` first)
+install: ## install the built binary, units, manual and completions under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }
-	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/service-registry
+	@$(MAKE) --no-print-directory install-files
 
-uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/service-registry
+install-files:
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/service-registry
+	for unit in $(UNITS); do \
+	  install -D -m 644 systemd/$$unit $(DESTDIR)$(UNITDIR)/$$unit && \
+	  sed -i 's|^ExecStart=/usr/bin/|ExecStart=$(PREFIX)/bin/|' $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	install -D -m 644 systemd/service-registry.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/service-registry.conf
+	[ -e $(DESTDIR)$(ENVFILE) ] || install -D -m 640 packaging/service-registry.default $(DESTDIR)$(ENVFILE)
+	install -D -m 644 packaging/man/service-registry.8 $(DESTDIR)$(PREFIX)/share/man/man8/service-registry.8
+	install -D -m 644 packaging/man/service-registry.env.5 $(DESTDIR)$(PREFIX)/share/man/man5/service-registry.env.5
+	install -D -m 644 packaging/completions/service-registry.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/service-registry
+	install -D -m 644 packaging/completions/service-registry.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/service-registry.fish
+	install -D -m 644 packaging/completions/service-registry.zsh $(DESTDIR)$(ZSHDIR)/_service-registry
+
+uninstall: ## remove what install put there, but for the variables and the state
+	rm -f $(DESTDIR)$(PREFIX)/bin/service-registry $(UNITS:%=$(DESTDIR)$(UNITDIR)/%) \
+	  $(DESTDIR)$(PREFIX)/lib/sysusers.d/service-registry.conf \
+	  $(DESTDIR)$(PREFIX)/share/man/man8/service-registry.8 $(DESTDIR)$(PREFIX)/share/man/man5/service-registry.env.5 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/service-registry \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/service-registry.fish $(DESTDIR)$(ZSHDIR)/_service-registry
+
+# The binary of the packages: TLS, libstdc++ inside, and no path of this machine. In a folder of its own, since these flags differ.
+packaged:
+	@CXXSTDLIB="static=stdc++" CFLAGS="$(PREFIX_MAP)" CXXFLAGS="$(PREFIX_MAP)" \
+	RUSTFLAGS="$(REMAP) -L native=$$(dirname $$($(CXX) -print-file-name=libstdc++.a))" \
+	$(CARGO) build --release --locked --features tls --target-dir $(PACKAGED)
+
+packages: deb rpm ## build the .deb and the .rpm in dist/ (VERSION=… for another version)
+
+deb: NEEDS += debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot
+deb: tools packaged ## build the package of Debian and Ubuntu
+	rm -rf $(PACKAGED)/deb && mkdir -p $(PACKAGED)/deb/source dist
+	cp -r packaging/debian $(PACKAGED)/deb/source/debian
+	cp packaging/copyright $(PACKAGED)/deb/source/debian/copyright
+	printf 'service-registry (%s) unstable; urgency=medium\n\n  * What has changed is in CHANGELOG.md of this version.\n\n -- %s  %s\n' \
+	  "$(VERSION)" "$(MAINTAINER)" "$$(date -u -R -d @$(SOURCE_DATE_EPOCH))" > $(PACKAGED)/deb/source/debian/changelog
+	cd $(PACKAGED)/deb/source && SOURCE=$(CURDIR) BINARY=$(PACKAGED)/release/service-registry \
+	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) dpkg-buildpackage -us -uc -b >../log 2>&1 || { cat ../log >&2; exit 1; }
+	mv $(PACKAGED)/deb/service-registry_$(VERSION)_*.deb dist/
+
+rpm: NEEDS += rpm:rpmbuild
+rpm: tools packaged ## build the package of Fedora, RHEL and SUSE
+	rm -rf $(PACKAGED)/rpm && mkdir -p $(PACKAGED)/rpm dist
+	BINARY=$(PACKAGED)/release/service-registry SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) rpmbuild -bb --quiet \
+	  --define "_topdir $(PACKAGED)/rpm" --define "version $(VERSION)" --define "source $(CURDIR)" \
+	  --define "changed $$(LC_ALL=C date -u '+%a %b %d %Y' -d @$(SOURCE_DATE_EPOCH))" \
+	  --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
+	  --define "clamp_mtime_to_source_date_epoch 1" packaging/service-registry.spec
+	mv $(PACKAGED)/rpm/RPMS/*/*.rpm dist/
+
+copyright: ## write packaging/copyright anew from the crates that are linked
+	$(PYTHON) packaging/copyright.py
 
 clean: ## remove everything that was built
 	$(CARGO) clean
