@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`parser`], [`head`], [`classifier`], [`registry`] | the targets: a request, an HTTP head, a first byte, many requests |
 //! | [`resp`], [`stored`], [`url`] | the targets for Redis: what it sends, what others wrote into it, where it is |
+//! | [`kept`] | the target for a state file |
 //! | [`contract`], [`json`], [`field_lines`] | docs/protocol.md told a second time, plainly and slowly, to compare with |
 //! | [`resp2`] | the same for Redis's wire protocol |
 //! | [`model`], [`replies`] | what a registry must answer, and how each kind of reply looks |
@@ -17,6 +18,8 @@
 pub mod act;
 #[path = "../../src/announcer.rs"]
 pub mod announcer;
+#[path = "../../src/bell.rs"]
+pub mod bell;
 #[path = "../../src/classify.rs"]
 pub mod classify;
 #[path = "../../src/counters.rs"]
@@ -31,6 +34,8 @@ pub mod quote;
 pub mod record;
 #[path = "../../src/slots.rs"]
 pub mod slots;
+#[path = "../../src/state/mod.rs"]
+pub mod state;
 #[path = "../../src/store/mod.rs"]
 pub mod store;
 #[path = "../../src/wire/mod.rs"]
@@ -38,6 +43,7 @@ pub mod wire;
 
 pub mod classifier;
 pub mod head;
+pub mod kept;
 pub mod parser;
 pub mod registry;
 pub mod resp;
@@ -56,9 +62,10 @@ pub mod runs;
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in fuzz_targets/ and of its folder in corpus/.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("classifier", classifier::target),
     ("head", head::target),
+    ("kept", kept::target),
     ("parser", parser::target),
     ("registry", registry::target),
     ("resp", resp::target),

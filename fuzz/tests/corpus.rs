@@ -51,6 +51,11 @@ fn the_registry_stands_its_inputs() {
 }
 
 #[test]
+fn a_state_file_is_read_from_its_inputs() {
+    replay("kept");
+}
+
+#[test]
 fn redis_is_read_from_its_inputs() {
     replay("resp");
 }

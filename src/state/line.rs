@@ -4,13 +4,13 @@ use crate::wire::registration::{self, Kept};
 use crate::wire::render::{self, Rendered};
 
 /// The first line: what the file is, and the version of its format.
-pub(super) const HEADER: &[u8] = b"{\"format\":\"service-registry state\",\"version\":1}\n";
+pub const HEADER: &[u8] = b"{\"format\":\"service-registry state\",\"version\":1}\n";
 /// How the first line of every version begins.
 const FORMAT: &[u8] = b"{\"format\":\"service-registry state\",\"version\":";
 
 /// The longest line, in bytes, its newline included: a record may have 64 KiB (docs/protocol.md), and room for what a person's
 /// editor makes of it.
-pub(super) const MAX_LINE: usize = 1024 * 1024;
+pub const MAX_LINE: usize = 1024 * 1024;
 
 /// Appends the line that says how `record`'s agent is registered.
 pub fn registered(out: &mut Vec<u8>, record: &Rendered) {
@@ -29,12 +29,12 @@ pub fn deregistered(out: &mut Vec<u8>, name: &str) {
 }
 
 /// What a line says, without its newline.
-pub(super) fn read(line: &[u8]) -> Result<Kept, String> {
+pub fn read(line: &[u8]) -> Result<Kept, String> {
     registration::kept(line).map_err(|fault| fault.text)
 }
 
 /// What the first line, without its newline, says about the file.
-pub(super) fn read_header(line: &[u8]) -> Result<(), String> {
+pub fn read_header(line: &[u8]) -> Result<(), String> {
     if [line, b"\n"].concat() == HEADER {
         return Ok(());
     }

@@ -6,7 +6,7 @@
 //! written before.
 
 pub mod line;
-mod reading;
+pub mod reading;
 mod rewriting;
 
 use std::collections::HashSet;

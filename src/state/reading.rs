@@ -8,25 +8,26 @@ use crate::wire::registration::Kept;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Extent {
+pub struct Extent {
     /// The bytes up to the end of the last whole line.
-    pub(super) good: u64,
+    pub good: u64,
     /// The bytes behind that.
-    pub(super) torn: u64,
+    pub torn: u64,
     /// Registrations and deregistrations.
-    pub(super) lines: u64,
+    pub lines: u64,
 }
 
 /// Why a file can't be used.
 #[derive(Debug)]
-pub(super) enum Unreadable {
+pub enum Unreadable {
+    /// The system says why.
     Io(io::Error),
     /// A line, from 1 on, and what is wrong with it.
     Damage(u64, String),
 }
 
 /// Reads all lines of `file`, which is at its beginning.
-pub(super) fn read(file: impl Read, mut each: impl FnMut(Kept)) -> Result<Extent, Unreadable> {
+pub fn read(file: impl Read, mut each: impl FnMut(Kept)) -> Result<Extent, Unreadable> {
     let mut input = BufReader::with_capacity(256 * 1024, file);
     let mut extent = Extent::default();
     let mut line = Vec::new();
