@@ -17,3 +17,4 @@ mod settings;
 mod state;
 mod terminal;
 mod testing;
+mod units;

@@ -9,8 +9,20 @@ use super::pages::{self, in_repository};
 use super::repository::{made_on, targets};
 
 /// Targets that test and measure nothing.
-const FOR_OTHER_THINGS: [&str; 8] =
-    ["help", "build", "run", "tools", "venv", "install", "uninstall", "clean"];
+const FOR_OTHER_THINGS: [&str; 12] = [
+    "help",
+    "build",
+    "run",
+    "tools",
+    "venv",
+    "install",
+    "uninstall",
+    "packages",
+    "deb",
+    "rpm",
+    "copyright",
+    "clean",
+];
 
 fn page() -> Page {
     pages::read("docs/testing.md")
