@@ -126,7 +126,7 @@ bench-pure: ## measure parse, act and render alone, without sockets (ARGS="looku
 soak: ## storms, floods and scarcity at random, for 10 minutes (SOAK_SECONDS=60; SOAK_SEED=1 repeats)
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked --test soak
 	REDIS_AWAY_SECONDS=60 $(CARGO) test --locked --features tls --test it redis::pace::without_redis
-	STATE_KILLS=1000 $(CARGO) test --locked --features tls --test it state::kills
+	STATE_KILLS=$$(($(SOAK_SECONDS) * 5 / 3)) $(CARGO) test --locked --features tls --test it state::kills
 
 install: ## install the built binary, units, manual and completions under PREFIX=/usr/local (run `make build` first)
 	@[ -x $(BINARY) ] || { echo "nothing to install yet: run 'make build' first" >&2; exit 1; }

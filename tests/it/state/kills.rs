@@ -2,6 +2,7 @@
 //! not be.
 
 use std::collections::BTreeMap;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -46,8 +47,11 @@ impl Writer {
     }
 
     /// Writes until nobody answers any more; over ZMQ or HTTP.
-    fn write_until_it_dies(&mut self, port: u16, acknowledged: &AtomicUsize) {
+    fn write_until_it_dies(&mut self, port: u16, acknowledged: &AtomicUsize, start: &Barrier) {
         let agent = (self.number == 0).then(|| Watched::connect(port));
+        // Only who was connected is told of an end.
+        agent.iter().for_each(|agent| drop(agent.ask(r#"{"action":"ping"}"#).unwrap()));
+        start.wait();
         loop {
             let name = self.dice.below(NAMES);
             self.written = self.written % 60_000 + 1;
@@ -110,12 +114,12 @@ fn nothing_that_was_acknowledged_is_lost_to_kill_9() {
 
 /// Kills it when so many writes have been acknowledged, and others are under way.
 fn kill_under_writes(registry: &mut Registry, writers: &mut [Writer; 2], writes: usize) {
-    let acknowledged = AtomicUsize::new(0);
+    let (acknowledged, start) = (AtomicUsize::new(0), Barrier::new(2));
     let port = registry.port();
     thread::scope(|scope| {
         for writer in writers {
-            let acknowledged = &acknowledged;
-            scope.spawn(move || writer.write_until_it_dies(port, acknowledged));
+            let (acknowledged, start) = (&acknowledged, &start);
+            scope.spawn(move || writer.write_until_it_dies(port, acknowledged, start));
         }
         registry.wait_until("enough is written", || acknowledged.load(Ordering::Relaxed) >= writes);
         registry.signal(Signal::KILL);
