@@ -14,6 +14,7 @@ mod pages;
 mod promises;
 mod repository;
 mod settings;
+mod shipped;
 mod state;
 mod terminal;
 mod testing;

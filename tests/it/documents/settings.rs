@@ -17,19 +17,19 @@ const NONSENSE: &str = "\u{7f}";
 
 /// A setting, as a table or `--help` has it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Setting {
-    variable: String,
-    flag: String,
-    default: String,
+pub(super) struct Setting {
+    pub(super) variable: String,
+    pub(super) flag: String,
+    pub(super) default: String,
 }
 
-fn help() -> Finished {
+pub(super) fn help() -> Finished {
     let help = Start::bare().arg("--help").run_to_end();
     assert!(help.status.success(), "{help}");
     help
 }
 
-fn of_help(help: &Finished) -> BTreeSet<Setting> {
+pub(super) fn of_help(help: &Finished) -> BTreeSet<Setting> {
     let lines = help.stdout.lines().filter(|line| line.contains("SERVICE_REGISTRY_"));
     let setting = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
         [flag, _value, variable, default, ..]
@@ -73,7 +73,7 @@ fn flags_in(text: &str) -> BTreeSet<String> {
 }
 
 /// The flags of the lines that begin with one: the rest of `--help` are curl's.
-fn flags_of(help: &Finished) -> BTreeSet<String> {
+pub(super) fn flags_of(help: &Finished) -> BTreeSet<String> {
     let options = help.stdout.lines().filter(|line| line.trim_start_matches([' ', '(']).starts_with('-'));
     options.flat_map(flags_in).collect()
 }
