@@ -1,6 +1,7 @@
 //! Flags and environment variables in, a checked [`Config`] out, or every fault at once. Opens, binds and resolves
 //! nothing, and reads no variable but through the function it is given.
 
+mod healthcheck;
 mod help;
 mod raw;
 mod redis;
@@ -8,7 +9,7 @@ mod state;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use log::LevelFilter;
 
@@ -50,6 +51,8 @@ pub enum Wish {
     Version,
     /// Say that the configuration is in order, and end.
     Check,
+    /// Ask the registry that serves its health port there whether it lives.
+    HealthCheck(SocketAddr),
     /// Run.
     Run(Config),
 }
@@ -66,9 +69,10 @@ impl fmt::Display for Fault {
 
 /// Reads the arguments that follow the program's name, and the variables that `variable` knows.
 pub fn read(
-    arguments: Vec<OsString>,
+    mut arguments: Vec<OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Wish, Vec<Fault>> {
+    let asks = healthcheck::taken_off(&mut arguments);
     let mut raw = raw::read(arguments, variable);
     if raw.help {
         return Ok(Wish::Help);
@@ -81,6 +85,7 @@ pub fn read(
     match faults.is_empty() {
         false => Err(faults),
         true if raw.check => Ok(Wish::Check),
+        true if asks => healthcheck::target(&config).map(Wish::HealthCheck).map_err(|fault| vec![fault]),
         true => Ok(Wish::Run(config)),
     }
 }
@@ -320,6 +325,7 @@ mod tests {
         assert_eq!(read_line("--port x --help", &[]), Ok(Wish::Help));
         assert_eq!(read_line("stray -V", &[]), Ok(Wish::Version));
         assert_eq!(read_line("--check-config", &[]), Ok(Wish::Check));
+        assert_eq!(read_line("healthcheck --check-config", &[]), Ok(Wish::Check));
     }
 
     #[test]
@@ -356,5 +362,22 @@ mod tests {
         let twice = read_line("--port 1 --port 2", &[]).expect_err("fault");
         assert_eq!(twice, ["--port was given 2 times; it must be given once"]);
         assert!(read_line("--port 7 --health-port 7", &[]).expect_err("fault")[0].contains("both are 7"));
+    }
+
+    #[test]
+    fn a_health_check_asks_where_the_daemon_listens() {
+        for (line, expected) in [
+            ("healthcheck", "127.0.0.1:8100"),
+            ("healthcheck --health-port 1", "127.0.0.1:1"),
+            ("healthcheck --bind 0.0.0.0", "127.0.0.1:8100"),
+            ("healthcheck --bind ::", "[::1]:8100"),
+            ("healthcheck --bind 192.0.2.1 --bind ::1", "192.0.2.1:8100"),
+        ] {
+            assert_eq!(read_line(line, &[]), Ok(Wish::HealthCheck(expected.parse().expect("an address"))));
+        }
+        for line in ["healthcheck --health-port 0", "--health-port 1 healthcheck", "healthcheck healthcheck"]
+        {
+            assert_eq!(read_line(line, &[]).map_err(|faults| faults.len()), Err(1), "{line}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`config`], [`greeting`], [`journal`], [`announcer`], [`stop`] | flags and variables, the log, signals |
+//! | [`healthcheck`] | asks a registry that runs whether it lives |
 //! | [`systemd`], [`bell`] | what a supervisor is told, and what it hands over |
 //! | [`descriptors`], [`allocator`], [`counters`] | what the system gives us, and what strangers do to us |
 //! | [`listen`], [`admission`], [`slots`] | a connection comes in, or there is no room for it |
@@ -19,6 +20,7 @@
 pub mod announcer;
 pub mod config;
 pub mod greeting;
+pub mod healthcheck;
 pub mod journal;
 pub mod stop;
 

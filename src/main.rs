@@ -24,6 +24,7 @@ use service_registry::door::{self, Door, Inbox};
 use service_registry::greeting;
 use service_registry::handoff::{self, Gate};
 use service_registry::health::{Health, VERSION};
+use service_registry::healthcheck;
 use service_registry::http::{self, Routes};
 use service_registry::journal;
 use service_registry::link::TlsFiles;
@@ -48,6 +49,13 @@ fn main() -> ExitCode {
         Ok(Wish::Help) => print(HELP),
         Ok(Wish::Version) => print(&format!("service-registry {VERSION}\n")),
         Ok(Wish::Check) => print("the configuration is in order\n"),
+        Ok(Wish::HealthCheck(address)) => match healthcheck::ask(address) {
+            Ok(status) => print(&format!("http://{address}/livez answers {status}\n")),
+            Err(why) => {
+                complain(&why);
+                ExitCode::from(1)
+            }
+        },
         Ok(Wish::Run(config)) => run(&config).unwrap_or_else(|error| {
             complain(&with_causes(&*error));
             // What a person has to mend is not to be tried again and again.

@@ -14,7 +14,7 @@ _service_registry() {
         --port | --health-port | --health-check-port | --bind | --max-bytes | --max-connections | \
             --max-connections-per-address | --redis-url | --redis-prefix | --redis-min-replicas) ;;
         *)
-            mapfile -t COMPREPLY < <(compgen -W "--port --health-port --health-check-port --bind --backend --state-file
+            mapfile -t COMPREPLY < <(compgen -W "healthcheck --port --health-port --health-check-port --bind --backend --state-file
                 --state-sync --max-bytes --max-connections --max-connections-per-address --log-level --redis-url
                 --redis-password-file --redis-ca --redis-cert --redis-key --redis-prefix --reads --redis-min-replicas
                 --check-config -V --version -h --help" -- "$current")

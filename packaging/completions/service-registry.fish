@@ -1,5 +1,6 @@
 # fish completion for service-registry(8)
 complete -c service-registry -f
+complete -c service-registry -n 'test (count (commandline -opc)) -eq 1' -a healthcheck -d 'ask whether it lives'
 complete -c service-registry -l port -x -d 'registry port'
 complete -c service-registry -l health-port -x -d 'health port'
 complete -c service-registry -l health-check-port -x -d 'the same as --health-port'

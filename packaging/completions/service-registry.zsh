@@ -2,6 +2,7 @@
 # zsh completion for service-registry(8)
 
 _arguments -s \
+  '::command:(healthcheck)' \
   '--port[registry port]:port:' \
   '(--health-check-port)--health-port[health port]:port:' \
   '(--health-port)--health-check-port[the same as --health-port]:port:' \

@@ -5,6 +5,7 @@ pub const HELP: &str = "\
 service-registry: agents that talk over ZeroMQ register here, and find each other by name
 
 Usage: service-registry [OPTION]...
+       service-registry healthcheck [OPTION]...    ask the one that runs with these options whether it lives
 
 Options, each with its environment variable and default (a flag wins over a variable):
   --port PORT          SERVICE_REGISTRY_PORT         7100     agents, by ZMQ and by HTTP POST; 0: the system picks
@@ -49,7 +50,7 @@ With --backend redis:
   -h, --help           print this and exit
 
 Exit codes: 0 stopped by TERM or INT; 1 it could not run (a port in use, for one) or a second signal cut its end
-short; 2 wrong flags or variables, or a state file that can't be read.
+short; 2 wrong flags or variables, or a state file that can't be read. healthcheck: 0 it lives; 1 it doesn't.
 
 Talk to it:
   curl -X POST http://localhost:7100 -H \"Content-Type: application/json\" -d '{\"action\": \"list_agents\"}'

@@ -25,6 +25,7 @@ mod redis;
 mod configuration;
 mod documents;
 mod handoff;
+mod healthcheck;
 mod hostile;
 mod http;
 mod logging;
