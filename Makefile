@@ -26,18 +26,18 @@ UNITS    = service-registry.service service-registry@.service service-registry.s
 # What is built for the packages, where, and as what.
 PACKAGED   = $(CURDIR)/target/packaged
 VERSION   ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
-MAINTAINER = service-registry maintainers <maintainers@service-registry.org>
+MAINTAINER = service-registry maintainers <maintainers@service-registry.example>
 # Two builds of one commit give the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CARGO_HOME ?= $(HOME)/.cargo
 SYSROOT    = $(shell rustc --print sysroot)
 REMAP      = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(SYSROOT)=rust
-PREFIX_MAP = -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CARGO_HOME)=cargo
+PREFIX_MAP = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CARGO_HOME)=cargo
 
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
 
-.PHONY: help build run tools venv test test-faults lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install install-files uninstall packaged packages \
+.PHONY: help build run tools venv test test-faults lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install install-files uninstall packaged packages packages-twice \
   deb rpm copyright lint-shipped clean
 
 help: ## print this
@@ -78,7 +78,7 @@ test-faults: NEEDS += iproute2:ip
 test-faults: tools ## kill, pause and cut off instances and their Redis (needs root; FAULTS_SEED=1 repeats)
 	$(CARGO) test --locked --features tls --test faults
 
-lint: NEEDS += systemd:systemd-analyze mandoc:mandoc
+lint: NEEDS += systemd:systemd-analyze mandoc:mandoc shellcheck:shellcheck
 lint: tools lint-shipped ## check format, clippy, documentation, units, manual pages and the terms of what is linked
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features tls -- -D warnings
@@ -98,6 +98,7 @@ lint-shipped:
 	cd target/units && SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no --recursive-errors=no \
 	  service-registry.service service-registry@a.service service-registry.socket service-registry-health.socket
 	mandoc -T lint -W warning packaging/man/*.[58]
+	shellcheck packaging/*.sh packaging/debian/*.prerm packaging/debian/*.postrm packaging/completions/*.bash
 	$(PYTHON) packaging/copyright.py --check
 
 fuzz-build: tools ## compile the fuzz targets, and try each on its kept inputs
@@ -172,7 +173,12 @@ packaged:
 	RUSTFLAGS="$(REMAP) -L native=$$(dirname $$($(CXX) -print-file-name=libstdc++.a))" \
 	$(CARGO) build --release --locked --features tls --target-dir $(PACKAGED)
 
-packages: deb rpm ## build the .deb and the .rpm in dist/ (VERSION=… for another version)
+packages: NEEDS += lintian:lintian rpmlint:rpmlint
+packages: deb rpm ## build the .deb and the .rpm in dist/, and check them (VERSION=… for another version)
+	sh packaging/check.sh $(PACKAGED)/release/service-registry dist/*_$(VERSION)_*.deb dist/*-$(VERSION)-*.rpm
+
+packages-twice: packages ## build both again, in a clone elsewhere, and compare the bytes
+	sh packaging/again.sh
 
 deb: NEEDS += debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot
 deb: tools packaged ## build the package of Debian and Ubuntu
