@@ -23,7 +23,8 @@ ENVFILE ?= /etc/default/service-registry
 ZSHDIR  ?= $(PREFIX)/share/zsh/vendor-completions
 UNITS    = service-registry.service service-registry@.service service-registry.socket service-registry-health.socket
 
-# What is built for the packages, where, and as what.
+# What is built for the packages, where, and as what; and where the packages go.
+DIST      ?= dist
 PACKAGED   = $(CURDIR)/target/packaged
 VERSION   ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 MAINTAINER = service-registry maintainers <maintainers@service-registry.example>
@@ -37,7 +38,8 @@ PREFIX_MAP = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CU
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
 
-.PHONY: help build run tools venv test test-faults lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install install-files uninstall packaged packages packages-twice \
+.PHONY: help build run tools venv test test-faults test-packages lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install \
+  install-files uninstall packaged packages packages-twice \
   deb rpm copyright lint-shipped clean
 
 help: ## print this
@@ -78,11 +80,22 @@ test-faults: NEEDS += iproute2:ip
 test-faults: tools ## kill, pause and cut off instances and their Redis (needs root; FAULTS_SEED=1 repeats)
 	$(CARGO) test --locked --features tls --test faults
 
+# N+1 is packed from the same binary; and N once more, whose bytes must be the same.
+test-packages: NEEDS += systemd-container:systemd-nspawn mmdebstrap:mmdebstrap debhelper:dh dpkg-dev:dpkg-buildpackage \
+  fakeroot:fakeroot lintian:lintian rpm:rpmbuild rpmlint:rpmlint iproute2:ip
+test-packages: tools venv packaged ## install, upgrade, break and remove the packages in a booted Debian (needs root; PACKAGES_ONLY=redis)
+	@rm -rf $(PACKAGED)/tested
+	@$(MAKE) --no-print-directory -s deb rpm DIST=$(PACKAGED)/tested/n
+	@$(MAKE) --no-print-directory -s deb rpm DIST=$(PACKAGED)/tested/again
+	@$(MAKE) --no-print-directory -s deb rpm DIST=$(PACKAGED)/tested/next VERSION=$(VERSION)+next
+	PACKAGES=$(PACKAGED)/tested $(CARGO) test --locked --features tls --test packages
+	$(VENV)/bin/python tests/packages/compose.py $(PACKAGED)/release/service-registry
+
 lint: NEEDS += systemd:systemd-analyze mandoc:mandoc shellcheck:shellcheck
 lint: tools lint-shipped ## check format, clippy, documentation, units, manual pages and the terms of what is linked
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features tls -- -D warnings
-	$(CARGO) clippy --locked --features tls --test faults -- -D warnings
+	$(CARGO) clippy --locked --features tls --test faults --test packages -- -D warnings
 	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --lib --bins --tests -- -D warnings
@@ -175,31 +188,31 @@ packaged:
 
 packages: NEEDS += lintian:lintian rpmlint:rpmlint
 packages: deb rpm ## build the .deb and the .rpm in dist/, and check them (VERSION=… for another version)
-	sh packaging/check.sh $(PACKAGED)/release/service-registry dist/*_$(VERSION)_*.deb dist/*-$(VERSION)-*.rpm
+	sh packaging/check.sh $(PACKAGED)/release/service-registry $(DIST)/*_$(VERSION)_*.deb $(DIST)/*-$(VERSION)-*.rpm
 
 packages-twice: packages ## build both again, in a clone elsewhere, and compare the bytes
 	sh packaging/again.sh
 
 deb: NEEDS += debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot
 deb: tools packaged ## build the package of Debian and Ubuntu
-	rm -rf $(PACKAGED)/deb && mkdir -p $(PACKAGED)/deb/source dist
+	rm -rf $(PACKAGED)/deb && mkdir -p $(PACKAGED)/deb/source $(DIST)
 	cp -r packaging/debian $(PACKAGED)/deb/source/debian
 	cp packaging/copyright $(PACKAGED)/deb/source/debian/copyright
 	printf 'service-registry (%s) unstable; urgency=medium\n\n  * What has changed is in CHANGELOG.md of this version.\n\n -- %s  %s\n' \
 	  "$(VERSION)" "$(MAINTAINER)" "$$(date -u -R -d @$(SOURCE_DATE_EPOCH))" > $(PACKAGED)/deb/source/debian/changelog
 	cd $(PACKAGED)/deb/source && SOURCE=$(CURDIR) BINARY=$(PACKAGED)/release/service-registry \
 	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) dpkg-buildpackage -us -uc -b >../log 2>&1 || { cat ../log >&2; exit 1; }
-	mv $(PACKAGED)/deb/service-registry_$(VERSION)_*.deb dist/
+	mv $(PACKAGED)/deb/service-registry_$(VERSION)_*.deb $(DIST)/
 
 rpm: NEEDS += rpm:rpmbuild
 rpm: tools packaged ## build the package of Fedora, RHEL and SUSE
-	rm -rf $(PACKAGED)/rpm && mkdir -p $(PACKAGED)/rpm dist
+	rm -rf $(PACKAGED)/rpm && mkdir -p $(PACKAGED)/rpm $(DIST)
 	BINARY=$(PACKAGED)/release/service-registry SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) rpmbuild -bb --quiet \
 	  --define "_topdir $(PACKAGED)/rpm" --define "version $(VERSION)" --define "source $(CURDIR)" \
 	  --define "changed $$(LC_ALL=C date -u '+%a %b %d %Y' -d @$(SOURCE_DATE_EPOCH))" \
 	  --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
 	  --define "clamp_mtime_to_source_date_epoch 1" packaging/service-registry.spec
-	mv $(PACKAGED)/rpm/RPMS/*/*.rpm dist/
+	mv $(PACKAGED)/rpm/RPMS/*/*.rpm $(DIST)/
 
 copyright: ## write packaging/copyright anew from the crates that are linked
 	$(PYTHON) packaging/copyright.py
