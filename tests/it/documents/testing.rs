@@ -18,6 +18,7 @@ const FOR_OTHER_THINGS: [&str; 13] = [
     "install",
     "uninstall",
     "packages",
+    "packages-twice",
     "deb",
     "rpm",
     "copyright",
