@@ -30,6 +30,8 @@ const WORTH_SHARING: usize = 1024;
 const LINGER: i32 = 250;
 /// At the stop, requests that were on their way are answered until none has come for this long…
 const QUIET: Duration = Duration::from_millis(50);
+/// …or for this long, where nobody is connected any more: a request of somebody who has gone may still be under way inside.
+const ALONE: Duration = Duration::from_millis(5);
 /// …but no longer than this.
 const DRAIN: Duration = Duration::from_millis(400);
 
@@ -131,7 +133,8 @@ impl Rep {
             // Who has connected and not spoken yet may be about to. Seen before the wait: libzmq has only just got who
             // spoke during it.
             let all_have_spoken = self.gate.is_quiet();
-            match self.socket.poll(zmq::POLLIN, QUIET.as_millis() as i64) {
+            let quiet = if self.gate.is_empty() { ALONE } else { QUIET };
+            match self.socket.poll(zmq::POLLIN, quiet.as_millis() as i64) {
                 Ok(0) if all_have_spoken => return Ok(()),
                 Ok(_) => {}
                 Err(zmq::Error::EINTR) => continue,

@@ -250,6 +250,11 @@ impl Gate {
         }
     }
 
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.admission.slots().open() == 0
+    }
+
     /// Whether nobody can come any more, and everybody who came has spoken.
     pub fn is_quiet(&self) -> bool {
         self.state().is_quiet()
