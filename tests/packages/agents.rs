@@ -73,6 +73,30 @@ pub(crate) fn ask(port: u16, speech: Speech, request: &[u8]) -> Result<Value, St
     serde_json::from_slice(&reply).map_err(|e| format!("{speech:?} on port {port}: {e}"))
 }
 
+/// Asks with libzmq, as an agent in Python does: a fresh REQ socket each time, which connects again by itself.
+pub(crate) struct Libzmq(zmq::Context);
+
+impl Libzmq {
+    /// In the network of the calling thread, as its own threads begin here.
+    pub(crate) fn new() -> Libzmq {
+        Libzmq(zmq::Context::new())
+    }
+
+    pub(crate) fn ask(&self, port: u16, request: &[u8]) -> Result<Value, String> {
+        let reply = self.reply(port, request).map_err(|e| format!("libzmq on port {port}: {e}"))?;
+        serde_json::from_slice(&reply).map_err(|e| format!("libzmq on port {port}: {e}"))
+    }
+
+    fn reply(&self, port: u16, request: &[u8]) -> zmq::Result<Vec<u8>> {
+        let socket = self.0.socket(zmq::REQ)?;
+        socket.set_linger(0)?;
+        socket.set_rcvtimeo(i32::try_from(PATIENCE.as_millis()).unwrap())?;
+        socket.connect(&format!("tcp://127.0.0.1:{port}"))?;
+        socket.send(request, 0)?;
+        socket.recv_bytes(0)
+    }
+}
+
 pub(crate) fn registration(name: &str) -> Vec<u8> {
     json!({"action": "register_agent", "agent_id": name, "host": "localhost", "port": 5000})
         .to_string()

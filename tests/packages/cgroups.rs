@@ -1,5 +1,6 @@
 //! Control groups of a machine's own, one in each hierarchy that its systemd looks at: the tests may run in the root of these,
-//! and a systemd that finds itself there would move whatever else is there. Removed with all that is below them.
+//! and a systemd that finds itself there would move whatever else is there. Removed with all that is below them; those of a run
+//! that was killed by the next one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,21 @@ use std::time::{Duration, Instant};
 /// Processes that were killed leave theirs in their own time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What the names of all of them begin with; the process that made them comes next.
+const PREFIX: &str = "registry-";
+
+/// Where systemd-nspawn has an empty folder by the same name, and leaves it when it is killed.
+const LEFT_BY_NSPAWN: &str = "/run/systemd/nspawn/propagate";
+
 pub(crate) struct Cgroups(Vec<PathBuf>);
 
 impl Cgroups {
-    pub(crate) fn new(name: &str) -> Cgroups {
+    /// For the machine of this number.
+    pub(crate) fn new(number: usize) -> Cgroups {
+        let name = format!("{PREFIX}{}-{number}", std::process::id());
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let groups = Cgroups(hierarchies(&mounts).map(|root| root.join(name)).collect());
+        hierarchies(&mounts).chain([LEFT_BY_NSPAWN.into()]).for_each(|root| remove_orphans(&root));
+        let groups = Cgroups(hierarchies(&mounts).map(|root| root.join(&name)).collect());
         assert!(!groups.0.is_empty(), "no cgroup hierarchy that systemd could use is mounted:\n{mounts}");
         groups.0.iter().for_each(|group| fs::create_dir(group).unwrap());
         groups
@@ -46,6 +56,17 @@ impl Drop for Cgroups {
             if group.exists() {
                 eprintln!("packages: {} is still in use", group.display());
             }
+        }
+    }
+}
+
+/// Those whose maker is no more.
+fn remove_orphans(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(maker, _)| maker);
+        if maker.is_some_and(|maker| !Path::new("/proc").join(maker).exists()) {
+            remove(&entry.path());
         }
     }
 }

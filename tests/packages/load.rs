@@ -1,5 +1,5 @@
 //! A steady load while something is done to the registry: agents that register a new name each time, and agents that look
-//! one up, all over fresh connections, by HTTP and ZMTP, and health checks beside them. What was acknowledged, and which
+//! one up, all over fresh connections, by HTTP, ZMTP and libzmq, and health checks beside them. What was acknowledged, and which
 //! lookup failed, is written down; what that means is for others to say.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::agents::{Agents, PATIENCE, ask, lookup, registration};
+use crate::agents::{Agents, Libzmq, PATIENCE, ask, lookup, registration};
 use crate::checks::{Outcome, is};
 use crate::client::{Client, Speech};
 
@@ -63,6 +63,7 @@ pub(crate) fn during(agents: &Agents, work: impl FnOnce() -> Outcome) -> Result<
             threads.push(scope.spawn(move || load.register(agents, speech)));
             threads.push(scope.spawn(move || load.look_up(agents, speech)));
         }
+        threads.push(scope.spawn(move || load.look_up_with_libzmq(agents)));
         threads.push(scope.spawn(move || load.check_health(agents)));
         let done = load.go_on().and_then(|()| work()).and_then(|()| load.go_on());
         drop(end);
@@ -109,6 +110,15 @@ impl Work {
         self.repeat(|| {
             let reply = ask(agents.port, speech, &lookup(KNOWN))?;
             is(reply["status"] == "success", || format!("{speech:?}: {reply}"))
+        })
+    }
+
+    fn look_up_with_libzmq(&self, agents: &Agents) -> Told {
+        agents.network.enter();
+        let libzmq = Libzmq::new();
+        self.repeat(|| {
+            let reply = libzmq.ask(agents.port, &lookup(KNOWN))?;
+            is(reply["status"] == "success", || format!("libzmq: {reply}"))
         })
     }
 

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ pub(crate) struct Machine {
     /// `unshare`; its child is systemd-nspawn, and that one's child is the first process of the machine.
     outermost: Child,
     leader: u32,
-    console: PathBuf,
+    console: File,
     commands: RefCell<Vec<String>>,
     /// Gone after the processes in them.
     _cgroups: Cgroups,
@@ -56,17 +56,15 @@ impl Machine {
     pub(crate) fn boot(tree: &Path) -> Machine {
         static BOOTED: AtomicUsize = AtomicUsize::new(0);
         let number = BOOTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("registry-{}-{number}", std::process::id());
-        let cgroups = Cgroups::new(&name);
-        let console = tree.with_file_name(format!("{name}.console"));
-        let log = File::create(&console).unwrap();
+        let cgroups = Cgroups::new(number);
+        let console = nameless_file(tree);
         let outermost = Command::new("sh")
             .args(["-c", START, "sh"])
-            .args([tree.as_os_str(), name.as_ref()])
+            .args([tree.as_os_str(), format!("registry-{}-{number}", std::process::id()).as_ref()])
             .args(cgroups.folders())
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(console.try_clone().unwrap())
+            .stderr(console.try_clone().unwrap())
             .spawn()
             .unwrap_or_else(|e| panic!("cannot run sh: {e}"));
         let commands = RefCell::default();
@@ -88,7 +86,8 @@ impl Machine {
             }
             let ended = self.outermost.try_wait().unwrap();
             if ended.is_some() || Instant::now() > end {
-                let console = fs::read_to_string(&self.console).unwrap_or_default();
+                let console = format!("/proc/self/fd/{}", self.console.as_raw_fd());
+                let console = fs::read_to_string(console).unwrap_or_default();
                 panic!("the machine doesn't boot ({ended:?}). Its console:\n{console}");
             }
             thread::sleep(GLANCE);
@@ -223,6 +222,14 @@ impl Network {
     }
 }
 
+/// Gone with the last who has it open.
+fn nameless_file(beside: &Path) -> File {
+    let path = beside.with_extension("console");
+    let file = File::create(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    file
+}
+
 fn child_of(process: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).ok()?;
     children.split_whitespace().next()?.parse().ok()
@@ -238,6 +245,5 @@ impl Drop for Machine {
             drop(self.outermost.kill());
             drop(self.outermost.wait());
         }
-        drop(fs::remove_file(&self.console));
     }
 }

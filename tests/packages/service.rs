@@ -33,6 +33,7 @@ pub(crate) fn run(ground: &Ground, checks: &mut Checks) {
     let mut check = |what: &str, look: &dyn Fn() -> Outcome| checks.of(&machine, UNIT, what, look);
     check("it says READY=1 itself, and its status is a sentence", &|| status(&machine));
     check("both ports answer, by HTTP and by ZMQ, over IPv4 and IPv6", &|| ports(&machine, &agents));
+    check("its log lines have the priorities of journald", &|| priorities(&machine));
     check("it runs as its user, who can't log in", &|| user(&machine));
     check("it can write nothing but its state", &|| writable(&machine));
     check("systemd-analyze security: 1.1 at most", &|| {
@@ -76,6 +77,13 @@ fn ports(machine: &Machine, agents: &Agents) -> Outcome {
     let health = agents.health()?;
     is(health["status"] == "ok", || format!("/health: {health}"))?;
     agents.are(&["first", "second"])
+}
+
+fn priorities(machine: &Machine) -> Outcome {
+    let lines = |which: &str| machine.ok(&format!("journalctl -o cat -t service-registry -p {which}"));
+    let (all, warnings) = (lines("info")?, lines("warning")?);
+    is(all.lines().any(|line| line == "ready"), || format!("no line says just \"ready\" in\n{all}"))?;
+    is(!warnings.contains("ready"), || format!("no warning, but told as one:\n{warnings}"))
 }
 
 fn user(machine: &Machine) -> Outcome {
