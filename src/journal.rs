@@ -17,6 +17,9 @@ use time::format_description::well_known::Rfc3339;
 /// What each line is signed with: an operator has no use for the module.
 const NAME: &str = env!("CARGO_CRATE_NAME");
 
+/// The priority of an error.
+const ERROR: &str = "<3>";
+
 /// Starts the log at `level`. `journal_stream` is the variable JOURNAL_STREAM, "device:inode" in decimal.
 pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log::SetLoggerError> {
     let is_journal = is_journal(journal_stream);
@@ -27,12 +30,18 @@ pub fn start(level: LevelFilter, journal_stream: Option<&str>) -> Result<(), log
             return;
         }
         // Written without the logger, which panics itself where this can't be written.
-        let start = if is_journal { "<3>".to_owned() } else { format!("{} ERROR [{NAME}] ", stamp()) };
+        let start = if is_journal { ERROR.to_owned() } else { format!("{} ERROR [{NAME}] ", stamp()) };
         let what = panic.to_string();
         let _ = writeln!(io::stderr(), "{start}this is a bug, please report it: {}", what.escape_debug());
     }));
     log::set_max_level(level);
     log::set_boxed_logger(Box::new(Journal { sink, lost: AtomicU64::new(0) }))
+}
+
+/// What a line begins with that is written to stderr without this log, as none was started yet or none is to be, and that tells
+/// why this program ends.
+pub fn start_of_an_error(journal_stream: Option<&str>) -> &'static str {
+    if is_journal(journal_stream) { ERROR } else { "" }
 }
 
 /// Whether stderr is the very stream that systemd connected to the journal (systemd.exec(5), JOURNAL_STREAM).

@@ -71,7 +71,12 @@ fn main() -> ExitCode {
 
 /// The exit code tells as well, so a standard error that can't be written is no reason to end otherwise.
 fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "service-registry: {line}");
+    let start = journal::start_of_an_error(journal_stream().as_deref());
+    let _ = writeln!(io::stderr(), "{start}service-registry: {line}");
+}
+
+fn journal_stream() -> Option<String> {
+    std::env::var("JOURNAL_STREAM").ok()
 }
 
 type AnyError = Box<dyn Error>;
@@ -79,7 +84,7 @@ type AnyError = Box<dyn Error>;
 /// Runs until a signal stops it.
 fn run(config: &Config) -> Result<ExitCode, AnyError> {
     allocator::give_memory_back();
-    journal::start(config.log_level, std::env::var("JOURNAL_STREAM").ok().as_deref())?;
+    journal::start(config.log_level, journal_stream().as_deref())?;
     let Opened { mut context, inbox, registry_port, health_port, registry_url, lines, health, counters } =
         open(config)?;
     lines.iter().for_each(|(level, line)| log::log!(*level, "{line}"));

@@ -1,7 +1,7 @@
 //! The log on standard error: what is said at which level, how much of it agents can cause, and that nobody but the
 //! daemon writes a line of it.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::{Value, json};
 
@@ -298,6 +298,17 @@ fn under_the_journal_priorities_take_the_place_of_stamps_and_levels() {
     assert_eq!(with_priority("<6>ready", "ready"), 1, "{finished}");
     assert_eq!(with_priority("<6>agent registered: Alpha at ", "10.0.0.1:5000"), 1, "{finished}");
     assert_eq!(with_priority("<7>", ": Alpha at 10.0.0.1:5000"), 1, "{finished}");
+}
+
+#[test]
+fn under_the_journal_what_prevents_a_start_is_an_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for args in [["--max-connections", "plenty"], ["--port", &port]] {
+        let finished = Start::new().args(args).journal().run_to_end();
+        let last = finished.stderr.lines().last().unwrap_or_default();
+        assert!(last.starts_with("<3>service-registry: "), "{finished}");
+    }
 }
 
 #[test]
