@@ -2,6 +2,8 @@
 # Whether two builds of one commit, in two places, give the same bytes: builds this commit again in a clone elsewhere, and
 # compares with dist/. Uncommitted changes would be a difference.
 set -eu
+# Another umask, as another person may have.
+umask 027
 again=$(mktemp -d)
 trap 'rm -rf "$again"' EXIT
 git diff --quiet HEAD || { echo "there are uncommitted changes: commit them first" >&2; exit 1; }
