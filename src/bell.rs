@@ -1,7 +1,7 @@
 //! A bell for one who waits for anything to change. Ringing it costs a look at a flag while nobody waits. Knows neither what
 //! changes nor who waits.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ pub struct Bell {
 impl Bell {
     /// Wakes who waits, or who waits next.
     pub fn ring(&self) {
+        // What has changed is to be seen by whoever took the last ring off before this one (StoreLoad).
+        fence(Ordering::SeqCst);
         if self.rung.load(Ordering::Acquire) {
             return;
         }
@@ -32,6 +34,7 @@ impl Bell {
         let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if self.rung.swap(false, Ordering::AcqRel) {
+                fence(Ordering::SeqCst);
                 return true;
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));

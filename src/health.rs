@@ -113,8 +113,9 @@ impl Health {
 
     /// Notes how many agents a lookup would find.
     pub fn set_agents(&self, agents: usize) {
-        self.agents.store(agents, Ordering::Relaxed);
-        self.bell().ring();
+        if self.agents.swap(agents, Ordering::Relaxed) != agents {
+            self.bell().ring();
+        }
     }
 
     /// The health object as a reply, at `now`.

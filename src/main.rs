@@ -165,7 +165,7 @@ fn store(config: &Config, health: &Arc<Health>, announcer: &Announcer) -> Result
     };
     let redis = Redis::new(settings, health).map_err(at("starting to follow Redis"))?;
     if let Some(file) = &config.state {
-        let (state, found) = State::open(&file.path, file.sync, |kept| redis.restore(kept))?;
+        let (state, found) = State::open(&file.path, false, |kept| redis.restore(kept))?;
         greeting::of_state(state.path(), &found, redis.agents());
         redis.keep_in(Arc::new(state), found.written).map_err(at("starting a thread"))?;
     }

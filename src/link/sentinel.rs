@@ -37,7 +37,7 @@ pub struct Sentinels<'a> {
 pub struct Watch {
     link: Link,
     /// The one that is known already.
-    master: Endpoint,
+    master: Option<Endpoint>,
 }
 
 /// What a sentinel says.
@@ -50,9 +50,9 @@ struct Named {
 }
 
 impl Sentinels<'_> {
-    /// The master of the last failover that any of them knows, and who watches for another. All are asked at once, and each may
-    /// take `limit` to be connected to and for each answer.
-    pub fn master(&self, limit: Duration) -> Result<(Endpoint, Vec<Watch>), Failure> {
+    /// The masters that they name, that of the last failover first, and who watches for another. All are asked at once, and each
+    /// may take `limit` to be connected to and for each answer.
+    pub fn masters(&self, limit: Duration) -> Result<(Vec<Endpoint>, Vec<Watch>), Failure> {
         let answers: Vec<Result<Named, Failure>> = thread::scope(|scope| {
             let asked = self.places.iter().map(|place| {
                 let ask = move || self.ask(place, limit);
@@ -73,10 +73,11 @@ impl Sentinels<'_> {
                 Err(failure) => last = failure,
             }
         }
-        let says = named.iter().map(|named| (named.epoch, &named.master));
-        let Some(master) = youngest(says.collect()).cloned() else { return Err(last) };
-        let watches = named.into_iter().filter_map(|named| Watch::over(named.link, master.clone()));
-        Ok((master.clone(), watches.collect()))
+        let masters = by_age(named.iter().map(|named| (named.epoch, &named.master)).collect());
+        if masters.is_empty() {
+            return Err(last);
+        }
+        Ok((masters, named.into_iter().filter_map(|named| Watch::over(named.link)).collect()))
     }
 
     fn ask(&self, place: &Endpoint, limit: Duration) -> Result<Named, Failure> {
@@ -100,10 +101,18 @@ impl Sentinels<'_> {
     }
 }
 
-/// The master of the highest epoch; where several are named in one, that of most.
-fn youngest(named: Vec<(u64, &Endpoint)>) -> Option<&Endpoint> {
+/// Masters, that of the highest epoch first; where several are named in one, that of most.
+fn by_age(named: Vec<(u64, &Endpoint)>) -> Vec<Endpoint> {
     let votes = |says: &(u64, &Endpoint)| named.iter().filter(|other| *other == says).count();
-    named.iter().max_by_key(|says| (says.0, votes(says))).map(|says| says.1)
+    let mut sorted = named.clone();
+    sorted.sort_by_key(|says| std::cmp::Reverse((says.0, votes(says))));
+    let mut masters: Vec<Endpoint> = Vec::new();
+    for (_, master) in sorted {
+        if !masters.contains(master) {
+            masters.push(master.clone());
+        }
+    }
+    masters
 }
 
 /// The value behind `config-epoch` in a list of names and values.
@@ -133,10 +142,15 @@ fn endpoint(reply: Value) -> Result<Option<Endpoint>, Failure> {
 
 impl Watch {
     /// A sentinel that doesn't take the subscription is none to watch by.
-    fn over(mut link: Link, master: Endpoint) -> Option<Watch> {
+    fn over(mut link: Link) -> Option<Watch> {
         link.ask(cmd("SUBSCRIBE").arg(CHANNEL)).ok()?;
         link.socket.wait_for_nothing().ok()?;
-        Some(Watch { link, master })
+        Some(Watch { link, master: None })
+    }
+
+    /// Notes who is known to be master.
+    pub fn expect(&mut self, master: &Endpoint) {
+        self.master = Some(master.clone());
     }
 
     /// Whether it has told since that `service` has another master than the one that is known. An error where it will tell
@@ -144,7 +158,7 @@ impl Watch {
     pub fn has_told_of(&mut self, service: &str) -> Result<bool, Failure> {
         loop {
             while let Some(said) = self.link.inbox.take().map_err(|_| Failure::Malformed)? {
-                if new_master(&said, service).is_some_and(|master| master != self.master) {
+                if new_master(&said, service).is_some_and(|master| Some(master) != self.master) {
                     return Ok(true);
                 }
             }
@@ -225,10 +239,12 @@ mod tests {
     #[test]
     fn the_master_of_the_last_failover_counts() {
         let [first, second] = [1, 2].map(|port| Endpoint { host: "h".into(), port });
-        assert_eq!(youngest(vec![(1, &first), (1, &first), (2, &second)]), Some(&second));
-        assert_eq!(youngest(vec![(2, &second), (1, &first), (1, &first)]), Some(&second));
-        assert_eq!(youngest(vec![(0, &first), (0, &second), (0, &second)]), Some(&second));
-        assert_eq!(youngest(vec![(0, &second), (0, &second), (0, &first)]), Some(&second));
-        assert_eq!(youngest(vec![]), None);
+        let ports = |named| by_age(named).iter().map(|master| master.port).collect::<Vec<_>>();
+        assert_eq!(ports(vec![(1, &first), (1, &first), (2, &second)]), [2, 1]);
+        assert_eq!(ports(vec![(2, &second), (1, &first), (1, &first)]), [2, 1]);
+        assert_eq!(ports(vec![(0, &first), (0, &second), (0, &second)]), [2, 1]);
+        assert_eq!(ports(vec![(0, &second), (0, &second), (0, &first)]), [2, 1]);
+        assert_eq!(ports(vec![(3, &first), (3, &first)]), [1]);
+        assert!(ports(vec![]).is_empty());
     }
 }

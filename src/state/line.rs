@@ -8,9 +8,9 @@ pub const HEADER: &[u8] = b"{\"format\":\"service-registry state\",\"version\":1
 /// How the first line of every version begins.
 const FORMAT: &[u8] = b"{\"format\":\"service-registry state\",\"version\":";
 
-/// The longest line, in bytes, its newline included: a record may have 64 KiB (docs/protocol.md), and room for what a person's
-/// editor makes of it.
-pub const MAX_LINE: usize = 1024 * 1024;
+/// The longest line, in bytes, its newline included: twice what Redis may hold of an agent (1 MiB, with all that can be escaped
+/// escaped), and room for what a person's editor makes of it.
+pub const MAX_LINE: usize = 4 * 1024 * 1024;
 
 /// Appends the line that says how `record`'s agent is registered.
 pub fn registered(out: &mut Vec<u8>, record: &Rendered) {

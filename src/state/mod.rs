@@ -86,6 +86,7 @@ pub struct StateError {
 #[derive(Debug)]
 enum Kind {
     Opening(&'static str, io::Error),
+    NoFile,
     InUse,
     Damage(u64, String),
 }
@@ -93,7 +94,7 @@ enum Kind {
 impl StateError {
     /// Whether a person has to look at it: trying again won't help.
     pub fn is_damage(&self) -> bool {
-        matches!(self.kind, Kind::Damage(..))
+        matches!(self.kind, Kind::Damage(..) | Kind::NoFile)
     }
 }
 
@@ -103,6 +104,9 @@ impl fmt::Display for StateError {
         match &self.kind {
             Kind::Opening(what, error) => {
                 write!(formatter, "the state file {path} could not be {what}: {error}")
+            }
+            Kind::NoFile => {
+                write!(formatter, "the state file {path} is no file; it must be a plain one, or none yet")
             }
             Kind::InUse => write!(
                 formatter,
@@ -128,11 +132,8 @@ impl State {
     /// Opens the file at `path`, or makes an empty one, and hands each of its lines to `each`. A torn tail is cut off. With
     /// `sync` each line survives a power failure.
     pub fn open(path: &Path, sync: bool, each: impl FnMut(Kept)) -> Result<(State, Found), StateError> {
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match open(&path, sync, each) {
-            Ok(opened) => Ok(opened),
-            Err(kind) => Err(StateError { path, kind }),
-        }
+        let opened = resolve(path).and_then(|path| open(&path, sync, each));
+        opened.map_err(|kind| StateError { path: path.to_owned(), kind })
     }
 
     /// Takes the pen, when nobody else has it.
@@ -176,6 +177,7 @@ impl Pen<'_> {
         {
             // The kernel reports this once, and then takes for written what it could not write (fsync(2)).
             (end.suspect, end.stale) = (true, true);
+            end.ragged = end.cut().is_err();
             self.state.grown.notify_one();
             return Err(error);
         }
@@ -196,6 +198,22 @@ impl End {
     fn is_due(&self) -> bool {
         self.stale || self.length >= self.too_long
     }
+}
+
+/// Where the file is that `path` leads to, by however many links; it is made where there is none, so that there is one to lead
+/// to. Nothing else is touched: a device, for one, is not ours.
+fn resolve(path: &Path) -> Result<PathBuf, Kind> {
+    let opening = |error: io::Error| Kind::Opening("opened", error);
+    match std::fs::metadata(path) {
+        Ok(about) if !about.is_file() => return Err(Kind::NoFile),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let make = OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(path);
+            make.map_err(opening)?;
+        }
+        Err(error) => return Err(opening(error)),
+    }
+    std::fs::canonicalize(path).map_err(opening)
 }
 
 fn open(path: &Path, sync: bool, mut each: impl FnMut(Kept)) -> Result<(State, Found), Kind> {

@@ -94,7 +94,9 @@ impl State {
         *end = End { file: new, length, too_long: too_long(base), ragged: false, suspect: false, stale };
         if self.sync {
             // Before anybody writes into what a power failure could still take away.
-            sync_folder(&self.path)?;
+            let synced = sync_folder(&self.path);
+            (end.suspect, end.stale) = (synced.is_err(), end.stale || synced.is_err());
+            synced?;
         } else {
             drop(end);
             sync_folder(&self.path)?;

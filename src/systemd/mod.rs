@@ -6,6 +6,9 @@
 pub mod inherited;
 
 use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,6 +21,8 @@ use crate::stop::{Stop, Waker};
 
 /// How soon one status may follow another.
 const PACE: Duration = Duration::from_secs(1);
+/// How long it tries to tell what matters.
+const INSISTENCE: Duration = Duration::from_millis(100);
 /// How long a store may take to know where it stands before the registry is called ready all the same: what it is waiting for
 /// may never answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -52,7 +57,7 @@ impl Supervisor {
     /// Tells from here on, in a thread of its own, until `stop`: both ports listen.
     pub fn start(self, stop: Stop, probe: impl FnOnce() -> io::Result<Probe>) -> io::Result<JoinHandle<()>> {
         // Twice in the time it has, as sd_watchdog_enabled(3) asks for.
-        let every = sd_notify::watchdog_enabled().map(|limit| limit / 2);
+        let every = sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|every| !every.is_zero());
         let now = Instant::now();
         let watchdog = every
             .map(|every| Ok::<_, io::Error>(Watchdog { every, due: now, probe: probe()? }))
@@ -72,10 +77,37 @@ impl Supervisor {
     }
 }
 
+/// Tells the supervisor, who may have no room for it at the moment: what matters is tried again for a while, and nothing waits
+/// longer for somebody who doesn't listen.
 fn say(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        log::debug!("the supervisor could not be told: {error}");
+    let end = Instant::now() + if matters(states) { INSISTENCE } else { Duration::ZERO };
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    loop {
+        match send(text.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < end => {
+                thread::sleep(INSISTENCE / 10);
+            }
+            Err(error) => return log::debug!("the supervisor could not be told: {error}"),
+            Ok(()) => return,
+        }
     }
+}
+
+/// Whether it is anything but a status, behind which another one comes.
+fn matters(states: &[NotifyState<'_>]) -> bool {
+    states.iter().any(|state| !matches!(state, NotifyState::Status(_)))
+}
+
+/// One datagram, which is never waited for.
+fn send(text: &[u8]) -> io::Result<()> {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.send_to_addr(text, &SocketAddr::from_abstract_name(name)?)?,
+        None => socket.send_to(text, path)?,
+    };
+    Ok(())
 }
 
 struct Watchdog {
@@ -125,8 +157,10 @@ impl Teller {
         let status = self.health.status();
         if status != self.told {
             say(&[NotifyState::Status(&status)]);
-            (self.told, self.at) = (status, Some(now));
+            self.told = status;
         }
+        // Also where it was the same: what comes and goes a thousand times a second is looked at once.
+        self.at = Some(now);
     }
 
     fn feed(&mut self, now: Instant) {

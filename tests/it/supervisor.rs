@@ -102,6 +102,21 @@ fn a_status_comes_once_a_second_and_only_where_it_is_another() {
     assert_eq!(told.last().unwrap(), &format!("STATUS={} agents, 1 peer", registered.min(300)));
 }
 
+/// A supervisor that is stuck, or somebody else's socket that nobody reads.
+#[test]
+fn who_does_not_listen_holds_up_no_stop() {
+    let supervisor = Supervisor::new();
+    let mut registry = supervisor.starting().spawn();
+    supervisor.hears("STATUS=0 agents, 0 peers");
+    let stuffing = UnixDatagram::unbound().unwrap();
+    stuffing.set_nonblocking(true).unwrap();
+    while stuffing.send_to(b"stuffing", &supervisor.path).is_ok() {}
+    registry.signal(Signal::TERM);
+    let began = Instant::now();
+    assert_eq!(registry.finish(DEADLINE).status.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
 #[test]
 fn redis_away_keeps_nobody_waiting_for_readiness() {
     let supervisor = Supervisor::new();

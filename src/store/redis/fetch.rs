@@ -81,7 +81,8 @@ impl Reader<'_> {
                     longer.push(name);
                     continue;
                 }
-                (Expiry::NoKey, Value::BulkString(json)) if json.is_empty() => {
+                // One that was to expire may have done so between the two.
+                (expiry, Value::BulkString(json)) if json.is_empty() && expiry.is_ending() => {
                     self.strangers.forget(self.keys, &name);
                     Fetched::Nothing
                 }
@@ -191,6 +192,11 @@ enum Expiry {
 }
 
 impl Expiry {
+    /// Whether there is no such key, or soon none.
+    fn is_ending(&self) -> bool {
+        !matches!(self, Expiry::At(NEVER))
+    }
+
     fn moment(&self) -> Millis {
         match self {
             Expiry::NoKey => NEVER,

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fetch::{BATCH, Reader, Strangers};
+use super::lookout::Lookout;
 use super::news::Phase;
-use super::way::Way;
+use super::way::{Way, first_master};
 use super::{Reads, Shared};
-use crate::link::sentinel::Watch;
 use crate::link::subscription::{Subscription, Tracking};
+use crate::link::url::Place;
 use crate::link::{Failure, Link};
 use crate::quote::count;
 
@@ -60,8 +61,8 @@ struct Round {
     reader: Link,
     /// The subscription's socket, to wait on; none where the server doesn't track keys.
     told: Option<OwnedFd>,
-    /// Tell of another master, where sentinels know who that is.
-    watches: Vec<Watch>,
+    /// Tells of another master, where sentinels know who that is.
+    lookout: Lookout,
     /// When replicas were last looked for.
     probed: Instant,
     /// When the connections that may have nothing to do were last used by the follower.
@@ -90,6 +91,7 @@ impl Follower {
     /// What went wrong is told once: first that a connection ended, most often, and then what keeps it from coming back. Each
     /// further try that fails is told only to whoever debugs.
     fn leave(&mut self, failure: &Failure, since: &mut Option<Instant>) {
+        self.shared.write_down();
         let Shared { reach, mirror, place, reads, .. } = &*self.shared;
         let known = mirror.is_complete();
         reach.close(failure.to_string());
@@ -149,9 +151,12 @@ impl Follower {
     fn connect(&mut self) -> Result<Round, Failure> {
         let password = self.way.password()?;
         let tls = self.way.tls()?;
-        let (place, watches) = self.way.master(tls.as_ref(), LIMIT)?;
-        let open = |limit| Link::open(&self.way.url, &place, password.as_ref(), tls.as_ref(), limit);
-        let subscription = match Subscription::open(open(LIMIT)?, self.shared.keys.prefix())? {
+        let (places, watches) = self.way.masters(tls.as_ref(), LIMIT)?;
+        let open_at =
+            |place: &Place, limit| Link::open(&self.way.url, place, password.as_ref(), tls.as_ref(), limit);
+        let (place, first) = first_master(places, |place| open_at(place, LIMIT))?;
+        let open = |limit| open_at(&place, limit);
+        let subscription = match Subscription::open(first, self.shared.keys.prefix())? {
             Tracking::On(subscription) => Some(subscription),
             Tracking::Refused(failure) => {
                 if !self.told_untracked {
@@ -167,12 +172,14 @@ impl Follower {
         let failed = |error: std::io::Error| Failure::Io(error.to_string());
         let told = subscription.as_ref().map(|subscription| subscription.as_fd().try_clone_to_owned());
         let told = told.transpose().map_err(failed)?;
-        let mut round =
-            Round { reader: open(LIMIT)?, told, watches, probed: Instant::now(), kept: Instant::now() };
+        let (reader, connected) = (open(LIMIT)?, Instant::now());
+        let requests = open(REQUEST_LIMIT)?;
+        let lookout = Lookout::over(place, watches, &self.way);
+        let mut round = Round { reader, told, lookout, probed: connected, kept: connected };
         let replicas = self.shared.count_replicas(&mut round.reader)?;
         // Before anybody can ask: what was known until now may have changed without a word.
         self.shared.mirror.begin_era(false);
-        self.shared.reach.open(open(REQUEST_LIMIT)?, subscription);
+        self.shared.reach.open(requests, subscription);
         self.shared.refuse_without(replicas);
         self.ping()?;
         Ok(round)
@@ -250,11 +257,12 @@ impl Follower {
     /// Takes in what was told, and sees to it that what is known stays fresh.
     fn tend(&mut self, round: &mut Round) -> Result<(), Failure> {
         self.shared.take_in();
+        self.shared.write_down();
         let reach = &self.shared.reach;
         if let Some(failure) = reach.take_lost() {
             return Err(failure);
         }
-        self.way.heed(&mut round.watches)?;
+        round.lookout.tend(&self.way, LIMIT)?;
         if reach.writes.is_short() && round.probed.elapsed() >= PROBE {
             let replicas = self.shared.count_replicas(&mut round.reader)?;
             self.shared.refuse_without(replicas);
@@ -305,7 +313,7 @@ impl Follower {
         let probe = reach.writes.is_short().then(|| round.probed + PROBE);
         let mut waits = vec![PollFd::new(bell, PollFlags::IN), PollFd::new(alarm, PollFlags::IN)];
         waits.extend(round.told.as_ref().map(|told| PollFd::new(told, PollFlags::IN)));
-        waits.extend(round.watches.iter().map(|watch| PollFd::new(watch, PollFlags::IN)));
+        waits.extend(round.lookout.watches.iter().map(|watch| PollFd::new(watch, PollFlags::IN)));
         sleep(&mut waits, [overdue, probe].into_iter().flatten().fold(due, Instant::min));
         reach.bells.hush();
         Ok(())

@@ -7,6 +7,7 @@ mod fetch;
 mod follower;
 mod freshness;
 mod keys;
+mod lookout;
 mod mirror;
 mod news;
 mod reach;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::link::sentinel::{Sentinels, Watch};
 use crate::link::tls::Tls;
 use crate::link::url::{Place, Secret, Url};
-use crate::link::{Failure, TlsFiles};
+use crate::link::{Failure, Link, TlsFiles};
 
 /// How long the longest wait between two tries is; and where sentinels may soon name another master.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -25,14 +25,27 @@ pub struct Way {
 }
 
 impl Way {
-    /// The server to connect to, and what tells of another one.
-    pub(super) fn master(&self, tls: Option<&Tls>, limit: Duration) -> Result<(Place, Vec<Watch>), Failure> {
+    /// The servers that may be connected to, the likeliest first, and what tells of another one.
+    pub(super) fn masters(
+        &self,
+        tls: Option<&Tls>,
+        limit: Duration,
+    ) -> Result<(Vec<Place>, Vec<Watch>), Failure> {
         let Place::Sentinel { sentinels, service, user, password } = &self.url.place else {
-            return Ok((self.url.place.clone(), Vec::new()));
+            return Ok((vec![self.url.place.clone()], Vec::new()));
         };
         let sentinels =
             Sentinels { places: sentinels, service, user: user.as_deref(), password: password.as_ref(), tls };
-        sentinels.master(limit).map(|(master, watches)| (Place::Tcp(master), watches))
+        let (masters, watches) = sentinels.masters(limit)?;
+        Ok((masters.into_iter().map(Place::Tcp).collect(), watches))
+    }
+
+    /// How many sentinels there are.
+    pub(super) fn sentinels(&self) -> usize {
+        match &self.url.place {
+            Place::Sentinel { sentinels, .. } => sentinels.len(),
+            _ => 0,
+        }
     }
 
     /// Ends the round where one of the sentinels has another master. One that is gone tells nothing more.
@@ -69,4 +82,21 @@ impl Way {
             password => Ok(Some(Secret::new(password.to_owned()))),
         }
     }
+}
+
+/// The first of these that lets itself be connected to: one that sentinels name may be none any more, or not yet.
+pub(super) fn first_master(
+    places: Vec<Place>,
+    open: impl Fn(&Place) -> Result<Link, Failure>,
+) -> Result<(Place, Link), Failure> {
+    let mut last = Failure::NoMaster("there is no server to ask".into());
+    for (number, place) in places.into_iter().enumerate() {
+        match open(&place) {
+            Ok(link) => return Ok((place, link)),
+            // What is wrong with the likeliest is what a person should know.
+            Err(failure) if number == 0 => last = failure,
+            Err(_) => {}
+        }
+    }
+    Err(last)
 }

@@ -116,3 +116,45 @@ fn what_is_read_again_is_not_written_again() {
     }
     assert_eq!(length(), before);
 }
+
+/// As large as Redis may hold one, it is still a line that can be read.
+#[test]
+fn the_largest_record_of_another_writer_is_no_damage() {
+    let folder = Folder::new();
+    let state = folder.path().join("state");
+    let mut server = RedisServer::start();
+    let rest = r#"{"host":"h","port":1,"metadata":{"filler":""}}"#.len();
+    let filler = "x".repeat((1 << 20) - rest);
+    server.set(
+        format!("{PREFIX}large"),
+        format!(r#"{{"host":"h","port":1,"metadata":{{"filler":"{filler}"}}}}"#),
+    );
+    let instance = start(&server, &state);
+    instance.wait_until_well();
+    wait_until_kept(&instance, &state, &[("large".to_owned(), 1)].into());
+    kill(instance);
+    server.kill();
+    let instance = start(&server, &state);
+    instance.wait_until_degraded();
+    assert_eq!(instance.caller().port_of("large"), Ok(1));
+}
+
+/// Where Redis tells of no changes, what lookups bring is written down all the same.
+#[test]
+fn what_is_asked_for_each_time_is_written_down_too() {
+    let folder = Folder::new();
+    let state = folder.path().join("state");
+    let server = RedisServer::start();
+    server.command(&["ACL", "SETUSER", "untracked", "on", ">pw", "~*", "+@all", "-client|tracking"]);
+    put_many(&server, "Agent", 5);
+    let start = before(&server.url_with("untracked:pw@", 0)).arg("--state-file").arg(&state);
+    let instance = Instance::serving(start);
+    instance.registry.wait_for_log(|line| line.contains("does not tell of changes"));
+    instance.wait_until_well();
+    put(&server, "Agent0001", 5000);
+    assert_eq!(instance.caller().port_of("Agent0001"), Ok(5000));
+    instance.wait_for(|| match kept(&state).get("Agent0001") {
+        Some(5000) => Ok(()),
+        other => Err(format!("the file has it at {other:?}")),
+    });
+}

@@ -21,12 +21,12 @@ fn a_torn_tail_is_cut_off_and_told() {
     let nuls = [whole.as_bytes(), &[0; 5000]].concat();
     let half_and_nuls = [whole.as_bytes(), b"{\"agent_id\":\"d\",\"ho", &[0; 4096]].concat();
     let half = whole.clone() + "{\"agent_id\":\"d\",\"host\":\"h\",\"port\":1}";
-    let many_nuls = [whole.as_bytes(), &vec![0; 3 << 20]].concat();
+    let many_nuls = [whole.as_bytes(), &vec![0; 9 << 20]].concat();
     for (bytes, torn) in [
         (nuls, "5,000 bytes"),
         (half_and_nuls, "4,115 bytes"),
         (half.into_bytes(), "36 bytes"),
-        (many_nuls, "3,145,728 bytes"),
+        (many_nuls, "9,437,184 bytes"),
         ([whole.as_bytes(), b"{"].concat(), "1 byte"),
     ] {
         let state = State::holding(bytes);
@@ -83,8 +83,8 @@ fn damage_stops_the_start_and_is_told_by_its_line() {
     }
     let not_utf8 = [lines[0].as_bytes(), b"\n\xff\n", lines[1].as_bytes(), b"\n"].concat();
     is_refused(not_utf8, &["is damaged at line 2: the line is not UTF-8"]);
-    let too_long = format!("{whole}{{\"agent_id\":\"{}\"}}\n", "x".repeat(1 << 20));
-    is_refused(too_long, &["is damaged at line 6: it is longer than 1048576 bytes"]);
+    let too_long = format!("{whole}{{\"agent_id\":\"{}\"}}\n", "x".repeat(4 << 20));
+    is_refused(too_long, &["is damaged at line 6: it is longer than 4194304 bytes"]);
 }
 
 #[test]
@@ -121,10 +121,28 @@ fn a_folder_that_is_not_there_is_named() {
     let finished = crate::registry::Start::new().arg("--state-file").arg(&path).run_to_end();
     assert_eq!(finished.status.code(), Some(1), "{finished}");
     let line = format!(
-        "service-registry: the state file {} could not be locked: No such file or directory (os error 2)",
+        "service-registry: the state file {} could not be opened: No such file or directory (os error 2)",
         path.display()
     );
     assert_eq!(finished.stderr.lines().last(), Some(line.as_str()), "{finished}");
     state = State::new();
     drop(state.start());
+}
+
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let state = State::new();
+    std::fs::create_dir(state.path()).unwrap();
+    let finished = state.refused();
+    let line = format!(
+        "service-registry: the state file {} is no file; it must be a plain one, or none yet",
+        state.path().display()
+    );
+    assert_eq!(
+        (finished.status.code(), finished.stderr.lines().last()),
+        (Some(2), Some(line.as_str())),
+        "{finished}"
+    );
+    let there: Vec<_> = std::fs::read_dir(state.folder.path()).unwrap().collect();
+    assert_eq!(there.len(), 1, "{there:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 
 use serde_json::json;
 
@@ -64,21 +65,21 @@ fn nobody_else_may_read_it() {
     fs::set_permissions(state.path(), Permissions::from_mode(0o644)).unwrap();
     let registry = state.start();
     assert_eq!(mode(&state, "state"), 0o600);
-    grow_until_written_anew(&state, &registry, 1);
+    grow_until_written_anew(&state.path(), &registry, 1);
     assert_eq!(mode(&state, "state"), 0o600);
 }
 
 /// Registers one agent again and again, until the file has been written anew so many times.
-fn grow_until_written_anew(state: &State, registry: &Registry, times: usize) {
+fn grow_until_written_anew(path: &Path, registry: &Registry, times: usize) {
     let agent = Agent::connect(registry.port());
     let filler = "x".repeat(60_000);
-    let mut inode = fs::metadata(state.path()).unwrap().ino();
+    let mut inode = fs::metadata(path).unwrap().ino();
     for time in 0..times {
         let mut written_anew = || {
             let request = json!({"action": "register_agent", "agent_id": "large", "host": "h", "port": time + 1,
                 "metadata": {"filler": filler}});
             assert_eq!(agent.json(request), json!({"status": "success"}));
-            let now = fs::metadata(state.path()).unwrap().ino();
+            let now = fs::metadata(path).unwrap().ino();
             let changed = now != inode;
             inode = now;
             changed
@@ -93,7 +94,7 @@ fn it_stays_small_and_loses_nobody_while_it_is_written_anew() {
     let registry = state.start();
     let agent = Agent::connect(registry.port());
     (0..200).for_each(|n| drop(register(&agent, &format!("agent-{n}"), n + 1)));
-    grow_until_written_anew(&state, &registry, 5);
+    grow_until_written_anew(&state.path(), &registry, 5);
     let (listed, before) =
         (list(&agent), agent.ask(r#"{"action":"get_agent_endpoint","agent_name":"large"}"#));
     assert!(state.length() < 3 << 20, "{} bytes", state.length());
@@ -125,7 +126,7 @@ fn a_second_daemon_is_told_that_the_file_is_taken() {
     };
     told();
     // Also when it is another file by now.
-    grow_until_written_anew(&state, &registry, 10);
+    grow_until_written_anew(&state.path(), &registry, 10);
     told();
     assert_eq!(port_of(&Agent::connect(registry.port()), "large"), Some(10));
     registry.terminate();
@@ -138,7 +139,7 @@ fn what_a_crash_left_aside_is_removed() {
     let aside = state.folder.write("state.new", "half of a");
     let registry = state.start();
     assert!(!aside.exists());
-    grow_until_written_anew(&state, &registry, 1);
+    grow_until_written_anew(&state.path(), &registry, 1);
 }
 
 #[test]
@@ -148,9 +149,21 @@ fn a_symbolic_link_stays_one() {
     let target = state.folder.write("disk/real", "");
     symlink(&target, state.path()).unwrap();
     let registry = state.start();
-    grow_until_written_anew(&state, &registry, 1);
+    grow_until_written_anew(&state.path(), &registry, 1);
     assert!(fs::symlink_metadata(state.path()).unwrap().is_symlink());
     assert!(fs::metadata(target).unwrap().len() > 60_000);
+}
+
+#[test]
+fn so_does_one_that_leads_to_nothing_yet() {
+    let state = State::new();
+    fs::create_dir(state.folder.path().join("disk")).unwrap();
+    let target = state.folder.path().join("disk/real");
+    symlink(&target, state.path()).unwrap();
+    let registry = state.start();
+    grow_until_written_anew(&target, &registry, 1);
+    assert!(fs::symlink_metadata(state.path()).unwrap().is_symlink());
+    assert!(state.folder.path().join("disk/real.lock").exists());
 }
 
 #[test]
@@ -175,7 +188,7 @@ fn what_survives_a_power_failure_is_synced_first() {
     let registry = state.starting().arg("--state-sync").spawn();
     let agent = Agent::connect(registry.port());
     (0..20).for_each(|n| drop(register(&agent, &format!("agent-{n}"), 1)));
-    grow_until_written_anew(&state, &registry, 2);
+    grow_until_written_anew(&state.path(), &registry, 2);
     drop(registry);
     let registry = state.start();
     assert_eq!(list(&Agent::connect(registry.port())).as_array().unwrap().len(), 21);
