@@ -76,3 +76,26 @@ fn a_new_master_is_found_by_its_sentinels() {
         assert!(!finished.stderr.contains(secret), "{finished}");
     }
 }
+
+/// A rolling restart of the sentinels leaves none of them unheard.
+#[test]
+fn a_sentinel_that_was_away_is_listened_to_again() {
+    let master = RedisServer::start();
+    let mut sentinels = SentinelGroup::watch(&master);
+    let instance = Instance::live(before(&sentinels.url_with("", "/0")));
+    let listened_to =
+        |sentinels: &SentinelGroup| (0..3).map(|n| sentinels.listeners(n)).collect::<Vec<usize>>();
+    instance.wait_for(|| match listened_to(&sentinels) {
+        all if all == [1, 1, 1] => Ok(()),
+        other => Err(format!("listeners: {other:?}")),
+    });
+    for n in 0..3 {
+        sentinels.kill(n);
+        sentinels.start_again(n);
+    }
+    instance.wait_for(|| match listened_to(&sentinels) {
+        all if all == [1, 1, 1] => Ok(()),
+        other => Err(format!("listeners: {other:?}")),
+    });
+    instance.wait_until_well();
+}

@@ -132,6 +132,12 @@ impl SentinelGroup {
         }
     }
 
+    /// How many listen to what one of them tells.
+    pub(crate) fn listeners(&self, n: usize) -> usize {
+        let clients = self.sentinels[n].try_command(&["CLIENT", "LIST"]).unwrap().text();
+        clients.lines().filter(|client| client.contains(" sub=1 ")).count()
+    }
+
     pub(crate) fn kill(&mut self, n: usize) {
         self.sentinels[n].end(Signal::KILL);
     }
