@@ -13,8 +13,8 @@ use crate::machine::Machine;
 use crate::process;
 use crate::{Ground, UNIT, UNIT_DEADLINE};
 
-/// What the sandbox leaves the daemon: its state, and what PrivateTmp and PrivateDevices gave it for itself.
-const WRITABLE: [&str; 4] = ["/dev/mqueue", "/dev/shm", "/tmp", "/var/tmp"];
+/// What the sandbox leaves the daemon beside its state: what PrivateTmp gave it for itself.
+const WRITABLE: [&str; 2] = ["/tmp", "/var/tmp"];
 const STATE: &str = "/var/lib/service-registry";
 
 /// `systemd-analyze security` says ten times this at most.
