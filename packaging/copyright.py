@@ -93,9 +93,19 @@ SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER
 CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY,
 OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE
 OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.""",
-    "LGPL-3+exception": """This library is free software: you can redistribute it and/or modify it under
-the terms of the GNU Lesser General Public License, version 3, as published by
-the Free Software Foundation, with this special exception:
+    "GPL-3+ with GCC exception": """This library is free software; you can redistribute it and/or modify it under
+the terms of the GNU General Public License as published by the Free Software
+Foundation; either version 3, or (at your option) any later version.
+
+Under Section 7 of GPL version 3, you are granted additional permissions
+described in the GCC Runtime Library Exception, version 3.1, as published by
+the Free Software Foundation: a program that is compiled with GCC may be passed
+on under terms of your choice. On Debian systems the whole text of the licence
+is in /usr/share/common-licenses/GPL-3.""",
+    "LGPL-3+ with linking exception": """This library is free software: you can redistribute it and/or modify it under
+the terms of the GNU Lesser General Public License as published by the Free
+Software Foundation, either version 3 of the License, or (at your option) any
+later version, with this special exception:
 
 As a special exception, the Contributors give you permission to link this
 library with independent modules to produce an executable, regardless of the
@@ -122,8 +132,13 @@ Comment: You may choose either.
 
 Files: libzmq/*
 Copyright: 2007-2021 Contributors as noted in the AUTHORS file of libzmq
-License: LGPL-3+exception
+License: LGPL-3+ with linking exception
 Comment: libzmq 4.3.4, linked statically, some of its files changed.
+
+Files: libstdc++/*
+Copyright: Free Software Foundation, Inc.
+License: GPL-3+ with GCC exception
+Comment: GCC's C++ library, linked statically in what the packages hold.
 """
 
 
@@ -167,7 +182,7 @@ def paragraph(package):
 
 def chosen(licences):
     """What has to be quoted: all that are named, but for those that are only alternatives to one that is quoted anyway."""
-    needed = {"MIT", "Apache-2.0", "LGPL-3+exception"}
+    needed = {"MIT", "Apache-2.0", "LGPL-3+ with linking exception", "GPL-3+ with GCC exception"}
     for expression in licences:
         for part in names(expression).split(" and "):
             alternatives = {name.strip() for name in part.split(" or ")}
