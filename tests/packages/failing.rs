@@ -37,7 +37,7 @@ fn wrong_value(machine: &Machine) -> Outcome {
     let status = machine.run(&format!("systemctl status -l {UNIT}")).said;
     let names_it = |line: &str| line.contains("SERVICE_REGISTRY_MAX_CONNECTIONS") && line.contains("plenty");
     is(status.lines().any(names_it), || format!("the status names no variable:\n{status}"))?;
-    let errors = machine.ok(&format!("journalctl -o cat -p err -t service-registry"))?;
+    let errors = machine.ok("journalctl -o cat -p err -t service-registry")?;
     is(errors.lines().any(names_it), || format!("no error of the journal names it:\n{errors}"))
 }
 
