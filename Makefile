@@ -35,10 +35,16 @@ SYSROOT    = $(shell rustc --print sysroot)
 REMAP      = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(SYSROOT)=rust
 PREFIX_MAP = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CARGO_HOME)=cargo
 
+# What `make test-sanitized` builds libzmq and the daemon with, for what machine; and the tests that a sanitizer is too slow or
+# too large for, or that watch signals, which it keeps back.
+SANITIZER ?= address
+HOST       = $(shell rustc -vV | sed -n 's/^host: //p')
+UNSANITIZED = signals:: stop:: long_lists:: memory::
+
 # How long a soak lasts, in seconds.
 SOAK_SECONDS ?= 600
 
-.PHONY: help build run tools venv test test-faults test-packages lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install \
+.PHONY: help build run tools venv test test-faults test-packages test-sanitized lint fuzz fuzz-build mutants soak bench bench-peers bench-pure install \
   install-files uninstall packaged packages packages-twice \
   deb rpm copyright lint-shipped clean
 
@@ -75,6 +81,7 @@ $(VENV)/ready: tests/it/python/requirements.txt
 test: tools venv build ## run every test that needs no root (installs what is missing when it has it)
 	$(CARGO) test --locked --features tls
 	$(CARGO) test --locked --lib -- config:: link::
+	$(CARGO) test --locked --manifest-path build/libzmq/Cargo.toml
 
 test-faults: NEEDS += iproute2:ip
 test-faults: tools ## kill, pause and cut off instances and their Redis (needs root; FAULTS_SEED=1 repeats)
@@ -91,10 +98,19 @@ test-packages: tools venv packaged ## install, upgrade, break and remove the pac
 	PACKAGES=$(PACKAGED)/tested $(CARGO) test --locked --features tls --test packages
 	$(VENV)/bin/python tests/packages/compose.py $(PACKAGED)/release/service-registry
 
+test-sanitized: tools venv ## run the tests from outside under AddressSanitizer (SANITIZER=thread: see CONTRIBUTING.md)
+	rm -rf target/$(SANITIZER)/reports && mkdir -p target/$(SANITIZER)/reports
+	RUSTC_BOOTSTRAP=1 LIBZMQ_SANITIZE=$(SANITIZER) RUSTFLAGS=-Zsanitizer=$(SANITIZER) \
+	ASAN_OPTIONS=log_path=$(CURDIR)/target/address/reports/report TSAN_OPTIONS=$$TSAN_OPTIONS:log_path=$(CURDIR)/target/thread/reports/report \
+	$(CARGO) test --locked --features tls --target $(HOST) --target-dir target/$(SANITIZER) \
+	  $(if $(filter thread,$(SANITIZER)),-Zbuild-std) --test it -- $(UNSANITIZED:%=--skip %) $(ARGS)
+	@! ls target/$(SANITIZER)/reports | grep . || { echo "each of these in target/$(SANITIZER)/reports is a finding" >&2; exit 1; }
+
 lint: NEEDS += systemd:systemd-analyze mandoc:mandoc shellcheck:shellcheck
 lint: tools lint-shipped ## check format, clippy, documentation, units, manual pages and the terms of what is linked
-	$(CARGO) fmt --check
+	$(CARGO) fmt --check --all
 	$(CARGO) clippy --locked --all-targets --features tls -- -D warnings
+	$(CARGO) clippy --locked --all-targets --manifest-path build/libzmq/Cargo.toml -- -D warnings
 	$(CARGO) clippy --locked --features tls --test faults --test packages -- -D warnings
 	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml

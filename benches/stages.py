@@ -1,7 +1,7 @@
 """Reads `perf script -F pid,tid,ip,sym` of a registry under load, and prints in which stage of a lookup it was.
 
 Works on stacks of a build with frame pointers (docs/performance.md has the commands). libc has none, so a system call's
-stack ends at its libc wrapper: those are told apart by what the kernel was doing. Knows libzmq 4.3.4's names.
+stack ends at its libc wrapper: those are told apart by what the kernel was doing. Knows libzmq 4.3.5's names.
 """
 
 import re

@@ -102,23 +102,14 @@ described in the GCC Runtime Library Exception, version 3.1, as published by
 the Free Software Foundation: a program that is compiled with GCC may be passed
 on under terms of your choice. On Debian systems the whole text of the licence
 is in /usr/share/common-licenses/GPL-3.""",
-    "LGPL-3+ with linking exception": """This library is free software: you can redistribute it and/or modify it under
-the terms of the GNU Lesser General Public License as published by the Free
-Software Foundation, either version 3 of the License, or (at your option) any
-later version, with this special exception:
+    "MPL-2.0": """This Source Code Form is subject to the terms of the Mozilla Public License,
+v. 2.0. If a copy of the MPL was not distributed with this file, You can obtain
+one at https://mozilla.org/MPL/2.0/.
 
-As a special exception, the Contributors give you permission to link this
-library with independent modules to produce an executable, regardless of the
-license terms of these independent modules, and to copy and distribute the
-resulting executable under terms of your choice, provided that you also meet,
-for each linked independent module, the terms and conditions of the license of
-that module. An independent module is a module which is not derived from or
-based on this library. If you modify this library, you must extend this
-exception to your version of the library.
-
-The changes that are made to it here are in build/mends.rs of the source, under
-the same terms. On Debian systems the whole text is in
-/usr/share/common-licenses/LGPL-3.""",
+The source of libzmq as it is in this binary is what build/libzmq of
+service-registry's source makes of the published one: the release with the
+patches in build/libzmq/patches, which are under the same licence. On Debian
+systems the whole text is in /usr/share/common-licenses/MPL-2.0.""",
 }
 
 FIRST = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -131,9 +122,9 @@ License: MIT or Apache-2.0
 Comment: You may choose either.
 
 Files: libzmq/*
-Copyright: 2007-2021 Contributors as noted in the AUTHORS file of libzmq
-License: LGPL-3+ with linking exception
-Comment: libzmq 4.3.4, linked statically, some of its files changed.
+Copyright: 2007-2023 Contributors as noted in the AUTHORS file of libzmq
+License: MPL-2.0
+Comment: libzmq 4.3.5, linked statically, with patches.
 
 Files: libstdc++/*
 Copyright: Free Software Foundation, Inc.
@@ -182,7 +173,7 @@ def paragraph(package):
 
 def chosen(licences):
     """What has to be quoted: all that are named, but for those that are only alternatives to one that is quoted anyway."""
-    needed = {"MIT", "Apache-2.0", "LGPL-3+ with linking exception", "GPL-3+ with GCC exception"}
+    needed = {"MIT", "Apache-2.0", "MPL-2.0", "GPL-3+ with GCC exception"}
     for expression in licences:
         for part in names(expression).split(" and "):
             alternatives = {name.strip() for name in part.split(" or ")}

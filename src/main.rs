@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).collect();
     match config::read(arguments, |name| std::env::var_os(name)) {
         Ok(Wish::Help) => print(HELP),
-        Ok(Wish::Version) => print(&format!("service-registry {VERSION}\n")),
+        Ok(Wish::Version) => print(&format!("service-registry {VERSION}\nlibzmq {}\n", handoff::libzmq())),
         Ok(Wish::Check) => print("the configuration is in order\n"),
         Ok(Wish::HealthCheck(address)) => match healthcheck::ask(address) {
             Ok(status) => print(&format!("http://{address}/livez answers {status}\n")),
@@ -217,10 +217,9 @@ fn open(config: &Config) -> Result<Opened, AnyError> {
     let lines = greeting::lines(config, &listeners, &health_listeners, limits.all)?;
 
     // Ending it waits for every socket, and after a failed start some thread may keep one for ever: only a stop ends it.
-    let context = ManuallyDrop::new(zmq::Context::new());
+    let context = ManuallyDrop::new(handoff::context());
     // One thread a port: a flood on the registry's never keeps the health port's peers waiting.
     context.set_io_threads(2)?;
-    handoff::prove(&context).map_err(at("trying the hand-off over loopback"))?;
 
     let inbox = Inbox::new().map_err(at("opening an eventfd"))?;
     let admission = Admission::new("registry", Some(LIMIT_FLAGS), limits, Arc::clone(&counters));

@@ -18,7 +18,7 @@ use crate::wire::shared::Shared;
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
-/// How many requests of one peer may wait, where every 2 KiB count as one (build/mends.rs); then libzmq stops reading it,
+/// How many requests of one peer may wait, where every 2 KiB count as one (libzmq's limit/queue-by-size); then libzmq stops reading it,
 /// until there is room.
 const WAITING_REQUESTS: i32 = 128;
 /// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that

@@ -46,7 +46,7 @@ With --backend redis:
                        how many replicas must have a write before it is acknowledged, up to 16
 
   --check-config       check flags and variables, report every fault, and exit
-  -V, --version        print the version and exit
+  -V, --version        print the version, and libzmq's, and exit
   -h, --help           print this and exit
 
 Exit codes: 0 stopped by TERM or INT; 1 it could not run (a port in use, for one) or a second signal cut its end

@@ -1,10 +1,11 @@
 //! How libzmq gets its connections: from us, one at a time, each already known to speak ZMTP. libzmq has no call that
-//! adopts a connection, so its "listening descriptor" is a [`Gate`]'s epoll instance, and the `accept` that libzmq calls
-//! on it is ours. This is the only room that may hold `unsafe`. It never parses a byte beyond the first, and never writes.
+//! adopts a connection, so its "listening descriptor" is a [`Gate`]'s epoll instance, and what accepts on it is a hook of
+//! ours. This is the only room that may hold `unsafe`. It never parses a byte beyond the first, and never writes.
 
-#[allow(unsafe_code)]
 mod accept;
 mod gate;
+#[allow(unsafe_code)]
+mod hooks;
 #[allow(unsafe_code)]
 mod message;
 #[allow(unsafe_code)]
@@ -13,7 +14,8 @@ mod options;
 mod peers;
 mod unread;
 
-pub use accept::{bind, prove};
+pub use accept::bind;
 pub use gate::{Arrival, Gate, Notice};
+pub use hooks::{context, libzmq};
 pub use message::send_shared;
 pub use peers::has_crowd_left;

@@ -1,5 +1,5 @@
-//! The peers that libzmq has, by descriptor: each peer's pass lies here until libzmq is about to close its connection. The
-//! mended libzmq (build.rs) says so by the functions at the end, on its I/O threads; they count and note, and never wait.
+//! The peers that libzmq has, by descriptor: each peer's pass lies here until libzmq is about to close its connection.
+//! libzmq's hooks (hooks.rs) tell of it by the functions at the end, which count and note, and never wait.
 
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -93,7 +93,7 @@ fn peers() -> MutexGuard<'static, Peers> {
     PEERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why libzmq gives up a connection, as build.rs numbers it.
+/// Why libzmq gives up a connection: its `ZMQ_CONNECTION_…`, of which 0 is that the peer has closed it.
 fn count(counters: &Counters, why: c_int) -> Option<&'static str> {
     let (counter, text) = match why {
         1 => (&counters.timed_out, "its ZMTP handshake was not done after 5 s, or its heartbeats ended"),
@@ -112,9 +112,8 @@ fn has_timed_out(descriptor: c_int) -> bool {
     matches!(sockopt::socket_error(stream), Ok(Err(Errno::TIMEDOUT)))
 }
 
-/// libzmq is about to give up this peer's connection.
-#[unsafe(no_mangle)]
-extern "C" fn service_registry_peer_failed(descriptor: c_int, why: c_int) {
+/// Counts a peer whose connection libzmq is about to give up.
+pub(super) fn fail(descriptor: RawFd, why: c_int) {
     let why = if why == 0 && has_timed_out(descriptor) { 2 } else { why };
     let Some(text) = COUNTERS.get().and_then(|counters| count(counters, why)) else { return };
     if log::log_enabled!(log::Level::Debug) {
@@ -123,9 +122,8 @@ extern "C" fn service_registry_peer_failed(descriptor: c_int, why: c_int) {
     }
 }
 
-/// libzmq is about to close this descriptor, which may be another's in a moment.
-#[unsafe(no_mangle)]
-extern "C" fn service_registry_peer_gone(descriptor: c_int) {
+/// Forgets a peer whose descriptor libzmq is about to close.
+pub(super) fn leave(descriptor: RawFd) {
     let mut peers = peers();
     let gone = peers.here.remove(&descriptor);
     let has_crowd_left = peers.most - peers.here.len() >= CROWD;
@@ -140,9 +138,8 @@ extern "C" fn service_registry_peer_gone(descriptor: c_int) {
     }
 }
 
-/// libzmq drops a reply for which its peer, which does not read, has no room.
-#[unsafe(no_mangle)]
-extern "C" fn service_registry_reply_lost() {
+/// Counts a reply for which its peer has no room.
+pub(super) fn count_lost_reply() {
     if let Some(counters) = COUNTERS.get() {
         counters.lost_replies.add();
     }

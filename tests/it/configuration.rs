@@ -124,10 +124,22 @@ fn the_configuration_can_be_checked_without_opening_anything() {
     assert_eq!((finished.stdout.lines().count(), finished.stderr.as_str()), (1, ""), "{finished}");
 }
 
+/// The release that is linked and the number of its patches, from what build/libzmq builds.
+fn patched_libzmq() -> String {
+    let read = |file: &str| {
+        std::fs::read_to_string(format!("{}/build/libzmq/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let manifest = read("Cargo.toml");
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    let (_, release) = version.and_then(|version| version.split_once('+')).expect("a version");
+    let patches = read("patches/series").lines().filter(|line| line.ends_with(".patch")).count();
+    format!("{release} with {patches} patches")
+}
+
 #[test]
 fn help_and_version_come_before_everything() {
     let wrong = ["--port", "abc", "--frobnicate", "stray", "--bind=nowhere"];
-    let version = format!("service-registry {}\n", env!("CARGO_PKG_VERSION"));
+    let version = format!("service-registry {}\nlibzmq {}\n", env!("CARGO_PKG_VERSION"), patched_libzmq());
     for flag in ["--help", "-h", "--version", "-V"] {
         for others in [&[][..], &wrong] {
             let finished =

@@ -7,6 +7,7 @@ mod agents;
 mod behind_redis;
 mod codes;
 mod instances;
+mod libzmq;
 mod lines;
 mod markup;
 mod page;

@@ -12,7 +12,6 @@ use crate::raw::{End, Raw};
 use crate::registry::{Registry, Start};
 use zmtp::{Peer, VERSIONS, Version};
 
-mod symbols;
 pub(crate) mod zmtp;
 
 const LOOKUP: &str = r#"{"action":"get_agent_endpoint","agent_name":"Alpha"}"#;
@@ -87,7 +86,7 @@ fn a_zmtp_3_1_peer_that_pings_gets_its_pong() {
     for port in [registry.port(), registry.health_port()] {
         let connection = Raw::connect(port);
         let mut peer = Peer::meet(connection.stream(), Version::V3_1);
-        let pong = peer.ping(b"context");
+        let pong = peer.ping(0, b"context");
         assert!(pong.command && pong.body == b"\x04PONGcontext", "{pong:02x?}");
         assert!(!peer.ask(LOOKUP.as_bytes()).is_empty());
     }

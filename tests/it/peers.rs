@@ -157,3 +157,27 @@ fn who_keeps_asking_is_served_for_longer_than_a_handshake_may_take() {
         }
     });
 }
+
+/// Tenths of a second that in milliseconds take more than 16 bits, of which 64 ms and less would be left.
+const LONG_TTLS: [u16; 3] = [656, 6554, 65_530];
+/// Longer than that.
+const SOON: Duration = Duration::from_millis(500);
+
+#[test]
+fn a_ping_that_gives_itself_a_minute_is_not_over_at_once() {
+    let registry = Registry::start();
+    let connections = LONG_TTLS.map(|_| Raw::connect(registry.port()));
+    let mut peers: Vec<_> =
+        connections.iter().map(|connection| Peer::meet(connection.stream(), Version::V3_1)).collect();
+    for (peer, ttl) in peers.iter_mut().zip(LONG_TTLS) {
+        assert!(peer.ping(ttl, b"").command, "the PONG to a TTL of {ttl}");
+    }
+    thread::sleep(SOON);
+    for (peer, ttl) in peers.iter_mut().zip(LONG_TTLS) {
+        assert_healthy(
+            &peer.ask(HEALTH.as_bytes()),
+            &format!("a TTL of {ttl} tenths of a second"),
+            &registry,
+        );
+    }
+}

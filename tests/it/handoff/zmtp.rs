@@ -172,10 +172,10 @@ impl<S: Read + Write> Peer<S> {
         reply.body
     }
 
-    /// ZMTP 3.1's PING, whose context must come back in a PONG.
-    pub(crate) fn ping(&mut self, context: &[u8]) -> Frame {
-        let never_expires = [0, 0];
-        self.send_frame(COMMAND, &[b"\x04PING", &never_expires[..], context].concat());
+    /// ZMTP 3.1's PING, whose context must come back in a PONG. Without another word it is over after `ttl` tenths of a
+    /// second; 0 is never.
+    pub(crate) fn ping(&mut self, ttl: u16, context: &[u8]) -> Frame {
+        self.send_frame(COMMAND, &[b"\x04PING", &ttl.to_be_bytes()[..], context].concat());
         self.frame()
     }
 

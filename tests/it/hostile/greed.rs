@@ -122,10 +122,16 @@ fn a_message_without_an_end_is_ended() {
         let name = format!("{times} frames of {} bytes in {version:?}", frame.len());
         dropped(&name, frame.repeat(times)).after(version)
     };
+    // A command between two frames neither ends a message nor begins one; SUBSCRIBE is part of one where more follows.
+    let with_pong = |frame: &[u8]| [frame, &self::frame(COMMAND, b"\x04PONG")].concat();
     let rows = [
         endless(Version::V3_1, frame(MORE, b""), 1 << 20),
         endless(Version::V2_0, frame(MORE, b"x"), 1 << 20),
         endless(Version::V1_0, vec![1, MORE], 1 << 20),
+        endless(Version::V3_1, with_pong(&frame(MORE, b"")), 1 << 18),
+        endless(Version::V3_1, with_pong(&chunk), 64),
+        endless(Version::V2_0, with_pong(&chunk), 64),
+        endless(Version::V3_1, frame(COMMAND | MORE, b"\x09SUBSCRIBEagent."), 1 << 18),
         endless(Version::V3_0, chunk, 64),
     ];
     send("messages without an end", &rows);

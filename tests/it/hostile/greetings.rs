@@ -205,9 +205,7 @@ fn identities_1_and_2() -> Vec<Entry> {
         held("ZMTP 2.0, identity with every reserved flag", V2_0, flagged(0xF8)),
         answered("ZMTP 2.0, identity with more to come", V2_0, more_2_0, [Reply::Listed]),
         answered("ZMTP 1.0, identity with more to come", V1_0, more_1_0, [Reply::Listed]),
-        // libzmq throws such an identity away and takes the next frame for it: here the delimiter, and the request that
-        // it came with is lost.
-        held("ZMTP 2.0, identity as a command", V2_0, [flagged(COMMAND), request(V2_0, LIST)].concat()),
+        dropped("ZMTP 2.0, identity as a command", [flagged(COMMAND), request(V2_0, LIST)].concat()),
         dropped("ZMTP 1.0, a frame without flags behind it", vec![1, 0, 0]),
         dropped("ZMTP 1.0, a message of negative length", [&[1, 0][..], &[0xFF; 9]].concat()),
     ]
@@ -216,12 +214,18 @@ fn identities_1_and_2() -> Vec<Entry> {
 /// Longer ones than RFC 23 allows.
 pub(super) fn overlong_identities() -> Vec<Entry> {
     let lengths = [IDENTITY_LIMIT + 1, 10_000, FRAME_LIMIT - 1000];
+    // A command is lost on the way, and the next frame would be taken for the identity, whatever its length.
+    let lost = frame(COMMAND, b"");
     let rows = lengths.map(|length| {
         let long = vec![b'j'; length];
         [
             dropped(&format!("READY with an identity of {length} bytes"), ready(&[identity(&long)])),
             dropped(&format!("ZMTP 2.0, identity of {length} bytes"), identity_2_0(&long)),
             dropped(&format!("ZMTP 1.0, identity of {length} bytes"), identity_1_0(&long)),
+            dropped(
+                &format!("ZMTP 2.0, identity of {length} bytes behind a command"),
+                [greeting_2_0(3), lost.clone(), frame(0, &long)].concat(),
+            ),
         ]
     });
     rows.into_iter().flatten().collect()

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::agent::Agent;
-use crate::handoff::zmtp::{self, Peer, Version};
+use crate::handoff::zmtp::{self, Peer, VERSIONS, Version};
 use crate::http::population;
 use crate::raw::Raw;
 use crate::registry::Registry;
@@ -41,15 +41,20 @@ fn newcomer(n: usize) -> String {
         .to_string()
 }
 
-/// A peer whose requests nobody answers for: it is not read.
+/// The version that this peer speaks: a peer of each is cut.
+fn version(n: usize) -> Version {
+    VERSIONS[n % VERSIONS.len()]
+}
+
+/// A peer that reads nothing after the handshake.
 fn deaf(n: usize, port: u16) -> Raw {
     let connection = come(n, port);
-    Peer::meet(connection.stream(), Version::V3_1);
+    Peer::meet(connection.stream(), version(n));
     connection
 }
 
-fn request(body: &str) -> Vec<u8> {
-    zmtp::message(Version::V3_1, &[b"", body.as_bytes()])
+fn request(n: usize, body: &str) -> Vec<u8> {
+    zmtp::message(version(n), &[b"", body.as_bytes()])
 }
 
 #[test]
@@ -62,7 +67,7 @@ fn peers_that_let_the_list_change_ask_again_and_never_read() {
     let mut peers: Vec<Raw> = (0..PEERS).map(|n| deaf(n, registry.port())).collect();
     for list in 0..LISTS {
         for (n, peer) in peers.iter_mut().enumerate() {
-            let pair = [request(&newcomer(PEERS * list + n)), request(LIST)].concat();
+            let pair = [request(n, &newcomer(PEERS * list + n)), request(n, LIST)].concat();
             // It may have been cut by now.
             let _ = peer.try_send(pair);
         }
@@ -87,7 +92,7 @@ fn who_reads_is_not_cut_with_those_who_do_not() {
     for round in 0..LISTS {
         assert_eq!(agent.ask(newcomer(round)), br#"{"status":"success"}"#, "{}", registry.evidence());
         // It is cut in the end, and that is right.
-        let _ = deaf.try_send(request(LIST));
+        let _ = deaf.try_send(request(0, LIST));
         let list = reader.ask(LIST.as_bytes());
         assert!(list.len() > NAMES * NAME, "{} bytes\n{}", list.len(), registry.evidence());
     }

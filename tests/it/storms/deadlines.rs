@@ -29,8 +29,10 @@ const ASKED: usize = 1500;
 #[test]
 fn whoever_takes_too_long_is_closed_and_counted() {
     let registry = Registry::start();
-    let greeting = zmtp::greeting(Version::V3_1);
-    let said: [&[u8]; 6] = [b"", &greeting[..1], &greeting[..32], &greeting, HALF_A_HEAD, b"P"];
+    let (greeting, greeting_2_0) = (zmtp::greeting(Version::V3_1), zmtp::greeting(Version::V2_0));
+    // The old versions have greeted with their first bytes, and then must say who they are.
+    let said: [&[u8]; 8] =
+        [b"", &greeting[..1], &greeting[..32], &greeting, &greeting_2_0[..12], &[1], HALF_A_HEAD, b"P"];
     let ports = [registry.port(), registry.health_port()];
     let mut clients: Vec<Raw> =
         (0..TIMES * said.len() * ports.len()).map(|n| come(n, ports[n % 2])).collect();

@@ -1,0 +1,137 @@
+//! The series of patches: a head in the form of DEP-3 and unified diffs, applied where they say or not at all. Knows
+//! nothing of libzmq.
+
+use std::fs;
+use std::path::Path;
+
+use diffy::Line;
+
+use crate::{at, read};
+
+/// A patch of the series.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    /// Its path below the folder of the series: `fix/reserved-routing-id.patch`.
+    name: String,
+    /// What stands behind the head: a diff for each file.
+    diffs: String,
+}
+
+/// The patches that the file `series` in `folder` names, one a line, in the order in which they are applied. A line that begins
+/// with `#` names none.
+pub(crate) fn series(folder: &Path) -> Result<Vec<Patch>, String> {
+    let names = read(&folder.join("series"))?;
+    let names = names.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    names.map(|name| Patch::parse(name, &read(&folder.join(name))?)).collect()
+}
+
+impl Patch {
+    fn parse(name: &str, text: &str) -> Result<Patch, String> {
+        let diffs = text.find("\n--- ").ok_or_else(|| format!("{name} holds no diff"))? + 1;
+        Ok(Patch { name: name.into(), diffs: text[diffs..].into() })
+    }
+
+    /// Applies it to the files in `tree`: each hunk at the very line that it names, with every line around it as it has it.
+    pub(crate) fn apply(&self, tree: &Path) -> Result<(), String> {
+        for diff in split(&self.diffs) {
+            let parsed = diffy::Patch::from_str(diff).map_err(|why| format!("{}: {why}", self.name))?;
+            let file = parsed.modified().and_then(|file| file.strip_prefix("b/"));
+            let file = file.ok_or_else(|| format!("{}: a diff that names no b/FILE", self.name))?;
+            let path = tree.join(file);
+            let patched = apply(&parsed, &read(&path)?)
+                .map_err(|why| format!("{} does not apply to {file}, {why}", self.name))?;
+            fs::write(&path, patched).map_err(at(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// One diff a file. A line of a hunk never begins with `--- a/`: no line of C++ begins with `-- a/`.
+fn split(diffs: &str) -> Vec<&str> {
+    let starts = diffs.match_indices("--- a/").map(|(at, _)| at);
+    let starts: Vec<usize> = starts.filter(|at| *at == 0 || diffs.as_bytes()[at - 1] == b'\n').collect();
+    let ends = starts.iter().skip(1).copied().chain([diffs.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &diffs[*start..end]).collect()
+}
+
+fn apply(patch: &diffy::Patch<'_, str>, original: &str) -> Result<String, String> {
+    let lines: Vec<&str> = original.split_inclusive('\n').collect();
+    let (mut patched, mut at) = (Vec::with_capacity(lines.len()), 0);
+    for hunk in patch.hunks() {
+        let start = hunk.old_range().start().saturating_sub(1);
+        patched.extend(lines.get(at..start).ok_or_else(|| format!("which has no line {}", start + 1))?);
+        at = start;
+        for line in hunk.lines() {
+            match line {
+                Line::Insert(new) => patched.push(*new),
+                Line::Context(old) | Line::Delete(old) if lines.get(at) != Some(old) => {
+                    let there = lines.get(at).map_or("its end", |line| line.trim_end());
+                    return Err(format!("line {}: it has {there:?}, not {:?}", at + 1, old.trim_end()));
+                }
+                Line::Context(old) => {
+                    patched.push(*old);
+                    at += 1;
+                }
+                Line::Delete(_) => at += 1,
+            }
+        }
+        let end = hunk.new_range().end() - 1;
+        if patched.len() != end {
+            return Err(format!("line {}: behind this hunk come {} lines, not {end}", at + 1, patched.len()));
+        }
+    }
+    patched.extend(&lines[at..]);
+    Ok(patched.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGINAL: &str = "one\ntwo\nthree\nfour\nfive\n";
+    const PATCH: &str = "Description: Change three\n\n--- a/src/f\n+++ b/src/f\n@@ -2,3 +2,4 @@ function\n two\n-three\n+THREE\n+and more\n four\n";
+
+    fn apply_to(original: &str, diff: &str) -> Result<String, String> {
+        apply(&diffy::Patch::from_str(diff).expect("a diff"), original)
+    }
+
+    fn diff() -> String {
+        Patch::parse("f.patch", PATCH).expect("a patch").diffs
+    }
+
+    #[test]
+    fn a_patch_applies_at_the_line_that_it_names() {
+        assert_eq!(apply_to(ORIGINAL, &diff()).as_deref(), Ok("one\ntwo\nTHREE\nand more\nfour\nfive\n"));
+    }
+
+    #[test]
+    fn and_at_no_other_line() {
+        let why = apply_to(&format!("zero\n{ORIGINAL}"), &diff()).expect_err("an offset");
+        assert_eq!(why, "line 2: it has \"one\", not \"two\"");
+        let why = apply_to("one\n", &diff()).expect_err("a short file");
+        assert_eq!(why, "line 2: it has \"its end\", not \"two\"");
+        assert_eq!(apply_to("", &diff()).expect_err("no line at all"), "which has no line 2");
+    }
+
+    #[test]
+    fn every_line_around_counts() {
+        let why = apply_to(&ORIGINAL.replace("four", "fuor"), &diff()).expect_err("fuzz");
+        assert_eq!(why, "line 4: it has \"fuor\", not \"four\"");
+    }
+
+    #[test]
+    fn what_comes_out_is_where_the_patch_says() {
+        let why = apply_to(ORIGINAL, &diff().replace("+2,4", "+3,4")).expect_err("a wrong head of a hunk");
+        assert_eq!(why, "line 5: behind this hunk come 5 lines, not 6");
+    }
+
+    #[test]
+    fn each_file_has_its_diff() {
+        let text = format!("{PATCH}--- a/g\n+++ b/g\n@@ -1 +1 @@\n-old\n+--- new\n");
+        let patch = Patch::parse("two.patch", &text).expect("a patch");
+        let diffs = split(&patch.diffs);
+        assert_eq!(diffs.len(), 2);
+        assert_eq!(apply_to("old\n", diffs[1]).as_deref(), Ok("--- new\n"));
+        assert!(Patch::parse("none.patch", "Description: nothing\n").is_err());
+    }
+}
