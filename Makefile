@@ -156,10 +156,14 @@ mutants: ## see whether the unit tests notice small changes in parse, act and st
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
 	$(CARGO) mutants $(ARGS) || { [ $$? = 3 ] && [ ! -s target/mutants.out/missed.txt ]; }
 
-bench: tools ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
+bench: tools bare-zeromq ## print the table of docs/performance.md (ARGS="--growth": how the cost of a lookup grows)
 	$(CARGO) bench --locked --bench registry -- $(ARGS)
 
-bench-peers: ## the same work on Redis, NATS, ZooKeeper and etcd (as root on Debian, installs them)
+# What the registry is held against: a bare ZeroMQ server, with libzmq as the crates bring it.
+bare-zeromq:
+	$(CARGO) build --release --locked --manifest-path benches/bare/Cargo.toml --target-dir target/bare
+
+bench-peers: bare-zeromq ## the same work on Redis, NATS, ZooKeeper and etcd (as root on Debian, installs them)
 	@sh benches/peers/install.sh
 	$(CARGO) bench --locked --bench peers -- $(ARGS)
 

@@ -28,11 +28,11 @@ mod zookeeper;
 #[allow(dead_code)]
 #[path = "../registry/agents.rs"]
 mod agents;
+#[path = "../registry/bare_zeromq.rs"]
+mod bare_zeromq;
 #[allow(dead_code)]
 #[path = "../registry/disturbance.rs"]
 mod disturbance;
-#[path = "../registry/echo.rs"]
-mod echo;
 #[path = "../registry/exec.rs"]
 mod exec;
 #[allow(dead_code)]

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use crate::agents::{PLAIN_SUCCESS, RECORD_BYTES};
+use crate::bare_zeromq;
 use crate::place::Place;
 use crate::redis::Redis;
 use crate::request::Request;
-use crate::roles;
 use crate::system::{Answer, Dialogue, Heard, System, unexpected};
 use crate::zmtp;
 
@@ -131,7 +131,9 @@ impl System for Echo {
     }
 
     fn command_line(&self, _place: &Place) -> io::Result<Vec<String>> {
-        Ok(roles::command_line("echo", [self.reply_bytes.to_string()]))
+        let program = bare_zeromq::program().into_os_string().into_string();
+        let program = program.map_err(|path| io::Error::other(format!("{path:?} is not UTF-8")))?;
+        Ok([&[program][..], &bare_zeromq::echo(self.reply_bytes)].concat())
     }
 
     fn port(&self, _given: u16, log: &str) -> Option<u16> {

@@ -4,7 +4,6 @@
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::echo;
 use crate::exec::{EXEC_STAMP, FLAG, die_with, exec, misused};
 
 /// The command line of this executable in a role.
@@ -31,7 +30,6 @@ pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
     let [parent, role, arguments @ ..] = arguments else { return Err(misused(arguments)) };
     die_with(parent)?;
     match (role.as_str(), arguments) {
-        ("echo", [reply_bytes]) => echo::run(reply_bytes.parse().map_err(|_| misused(arguments))?),
         ("exec", [program, arguments @ ..]) => exec(program, arguments),
         _ => Err(misused(arguments)),
     }

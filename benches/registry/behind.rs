@@ -210,8 +210,8 @@ fn beside_a_setter(
     bare: &[RedisServer; 2],
     effort: Effort,
 ) -> Row {
-    let [first, second] = [(&bare[0], "setter"), (&bare[1], "second-setter")]
-        .map(|(redis, name)| Server::plain("setter", name, redis.port().into()));
+    let [first, second] =
+        [(&bare[0], "setter"), (&bare[1], "second-setter")].map(|(redis, name)| Server::setter(name, redis));
     let contestants = [&registry.server, &first, &second];
     let [one, other, another] = contestants.map(Server::pid);
     let servers = [one, other, another, redis.pid(), bare[0].pid(), bare[1].pid()];

@@ -16,7 +16,7 @@ use crate::exec;
 use crate::load::{Order, Target};
 use crate::redis_server::RedisServer;
 use crate::sample::Sample;
-use crate::{idle, roles};
+use crate::{agents, bare_zeromq, idle, redis_server, roles};
 
 /// The program under test.
 pub(crate) const REGISTRY: &str = env!("CARGO_BIN_EXE_service-registry");
@@ -36,8 +36,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// The command that starts the registry as it is started everywhere here: all but the ports and the address is as
 /// it is by default, the log level too, whatever the variables of the caller's shell say.
 pub(crate) fn registry_command(more: &[&str]) -> Command {
+    command_of(REGISTRY, more)
+}
+
+/// The same for the registry of any build.
+fn command_of(program: &str, more: &[&str]) -> Command {
     let options = ["--port", "0", "--health-port", "0", "--bind", "127.0.0.1"];
-    let mut command = roles::command("exec", [&[REGISTRY], &options[..], more].concat());
+    let mut command = roles::command("exec", [&[program], &options[..], more].concat());
     let variables = std::env::vars_os().map(|(name, _)| name);
     for name in variables.filter(|name| name.to_string_lossy().starts_with("SERVICE_REGISTRY_")) {
         command.env_remove(name);
@@ -45,12 +50,28 @@ pub(crate) fn registry_command(more: &[&str]) -> Command {
     command
 }
 
-/// The command that starts an echo, a hello or a setter, with the one number that it needs.
-pub(crate) fn plain_command(role: &str, number: usize) -> Command {
+/// The command that starts an echo with a reply of so many bytes.
+pub(crate) fn echo_command(reply_bytes: usize) -> Command {
+    bare_command(&bare_zeromq::echo(reply_bytes).each_ref().map(String::as_str))
+}
+
+/// The command that starts a setter with the Redis at this port.
+fn setter_command(redis_port: u16) -> Command {
+    let (_, record) = agents::record(0);
+    bare_command(&["setter", agents::PLAIN_SUCCESS, &redis_port.to_string(), redis_server::PREFIX, &record])
+}
+
+/// The command that starts the bare server with these arguments.
+fn bare_command(arguments: &[&str]) -> Command {
+    let mut command = roles::command("exec", [bare_zeromq::program()]);
+    command.args(arguments);
+    command
+}
+
+fn hello_command(reply_bytes: usize) -> Command {
     let itself = std::env::current_exe().expect("the path of this executable");
     let mut command = roles::command("exec", [itself]);
-    let (parent, number) = (std::process::id().to_string(), number.to_string());
-    command.args([exec::FLAG, &parent, role, &number]);
+    command.args([exec::FLAG, &std::process::id().to_string(), "hello", &reply_bytes.to_string()]);
     command
 }
 
@@ -110,7 +131,12 @@ pub(crate) struct Server {
 impl Server {
     /// `name` tells its log from the others'; `more` are further flags.
     pub(crate) fn registry(name: &str, more: &[&str]) -> Self {
-        Self::start(name, &mut registry_command(more), is_up)
+        Self::of(REGISTRY, name, more)
+    }
+
+    /// The same of any build.
+    pub(crate) fn of(program: &str, name: &str, more: &[&str]) -> Self {
+        Self::start(name, &mut command_of(program, more), is_up)
     }
 
     /// A registry that keeps its agents in `redis`, and has read all that are there.
@@ -119,10 +145,23 @@ impl Server {
         Self::start(name, &mut registry_command(&[&redis.flags()[..], more].concat()), is_ready)
     }
 
-    /// An echo, a hello or a setter, by its role.
-    pub(crate) fn plain(role: &str, name: &str, number: usize) -> Self {
-        let is_ready = |said: &str| said.lines().any(|line| port(line).is_some());
-        Self::start(name, &mut plain_command(role, number), is_ready)
+    /// An echo with a reply of so many bytes.
+    pub(crate) fn echo(name: &str, reply_bytes: usize) -> Self {
+        Self::plain(name, &mut echo_command(reply_bytes))
+    }
+
+    /// A hello with a reply of so many bytes.
+    pub(crate) fn hello(name: &str, reply_bytes: usize) -> Self {
+        Self::plain(name, &mut hello_command(reply_bytes))
+    }
+
+    /// A setter with a Redis of its own.
+    pub(crate) fn setter(name: &str, redis: &RedisServer) -> Self {
+        Self::plain(name, &mut setter_command(redis.port()))
+    }
+
+    fn plain(name: &str, command: &mut Command) -> Self {
+        Self::start(name, command, |said| said.lines().any(|line| port(line).is_some()))
     }
 
     fn start(name: &str, command: &mut Command, is_ready: impl Fn(&str) -> bool) -> Self {

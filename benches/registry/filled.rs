@@ -18,7 +18,16 @@ pub(crate) struct Filled {
 impl Filled {
     /// Starts a registry with `more` flags, and registers each of so many agents.
     pub(crate) fn start(name: &str, agents: u32, more: &[&str]) -> Self {
-        let filled = Self { server: Server::registry(name, more), agents, lookup_bytes: 0 };
+        Self::fill(Server::registry(name, more), agents)
+    }
+
+    /// The same of another build, as it is by default.
+    pub(crate) fn of(program: &str, name: &str, agents: u32) -> Self {
+        Self::fill(Server::of(program, name, &[]), agents)
+    }
+
+    fn fill(server: Server, agents: u32) -> Self {
+        let filled = Self { server, agents, lookup_bytes: 0 };
         let order = filled.order(Shape::Kept { connections: 4, window: 16 }, Question::Fill, Duration::ZERO);
         let answered = children::load(&order, &filled.server).replies;
         assert_eq!(answered, agents as usize, "registrations answered");

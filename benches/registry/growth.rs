@@ -33,7 +33,7 @@ fn by_agents(effort: Effort) -> String {
     });
     let memory = registries.each_ref().map(|registry| inspect::resident_bytes(registry.server.pid()));
     let reply_bytes = registries[0].order(LOCKSTEP, Question::Lookup, effort.each).reply_bytes;
-    let echo = Server::plain("echo", "echo", reply_bytes);
+    let echo = Server::echo("echo", reply_bytes);
     let shapes = [LOCKSTEP, PIPELINED].map(|shape| lookups(&registries, &echo, shape, effort));
     let row = |index: usize, of: String, memory: String| {
         let of_echo = |rounds: &Rounds| rounds.ratio(index, registries.len()).to_string();
@@ -70,7 +70,7 @@ fn lookups(registries: &[Filled], echo: &Server, shape: Shape, effort: Effort) -
 fn by_peers(effort: Effort) -> String {
     let registry = Filled::start("registry", AGENTS, &[]);
     let reply_bytes = registry.order(LOCKSTEP, Question::Lookup, effort.each).reply_bytes;
-    let servers = [&registry.server, &Server::plain("echo", "echo", reply_bytes)];
+    let servers = [&registry.server, &Server::echo("echo", reply_bytes)];
     let pids = servers.map(Server::pid);
     let _pinned = Pinned::to(Placement::Shared, Company { servers: &pids, beside: &[] });
     let rows = PEERS_OF_EACH.map(|connections| {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use tiny_http::{Header, Response, Server};
 
-use crate::echo;
+use crate::bare_zeromq::reply;
 
 /// Says `port N` on stderr, then answers for ever with a success of `reply_bytes`.
 pub(crate) fn run(reply_bytes: usize) -> io::Result<()> {
@@ -13,7 +13,7 @@ pub(crate) fn run(reply_bytes: usize) -> io::Result<()> {
     let port = server.server_addr().to_ip().map(|address| address.port()).expect("an address of IP");
     writeln!(io::stderr(), "port {port}")?;
 
-    let body = echo::reply(reply_bytes);
+    let body = reply(reply_bytes);
     let json = Header::from_bytes("Content-Type", "application/json").expect("a header field");
     loop {
         let request = server.recv()?;

@@ -95,14 +95,26 @@ const fn kept(question: Question, connections: usize, window: usize, bar: Bar) -
 /// Measures one kind of load.
 pub(crate) fn row(work: &Work, registry: &Filled, effort: Effort) -> Row {
     let order = registry.order(work.shape, work.question, effort.each);
-    let role = if matches!(work.shape, Shape::Http { .. }) { "hello" } else { "echo" };
-    let plain = Server::plain(role, role, order.reply_bytes);
-    let second = Server::plain(role, &format!("second-{role}"), order.reply_bytes);
+    let (role, start): (_, fn(&str, usize) -> Server) = match work.shape {
+        Shape::Http { .. } => ("hello", Server::hello),
+        _ => ("echo", Server::echo),
+    };
+    let plain = start(role, order.reply_bytes);
+    let second = start(&format!("second-{role}"), order.reply_bytes);
     let row = contest(work, &order, [&registry.server, &plain, &second], role, effort);
     if work.question == Register {
         must_have_logged(&registry.server);
     }
     row
+}
+
+/// Measures one kind of load on this build's registry, and on two of another build.
+pub(crate) fn row_beside(work: &Work, registry: &Filled, others: &[Filled; 2], effort: Effort) -> Row {
+    let order = registry.order(work.shape, work.question, effort.each);
+    let [other, second] = others.each_ref().map(|other| &other.server);
+    // No build may be slower than the one before, whatever both are beside an echo.
+    let work = Work { bar: Bar::NullMinus(0.06), ..*work };
+    contest(&work, &order, [&registry.server, other, second], "the other build", effort)
 }
 
 /// The figure is stated for a registry that logs what it does by default, to a file: else it would say too much.

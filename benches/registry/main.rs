@@ -3,14 +3,15 @@
 //!
 //! In reading order: `loads`, `crowd`, `churn`, `behind`, `reload` and `still` are the figures, and `growth` the tables
 //! of another kind; `contest` and `rounds` are how they are measured, `children` and `redis_server` the processes that
-//! are, `filled` a registry that knows its agents. `roles` is what each process is: `load`, `echo`, `hello`, `bare`,
-//! `setter`, `idle`. `connections`, `peer` and `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
+//! are, `filled` a registry that knows its agents. `roles` is what each process is: `load`, `hello`, `bare`, `idle`; an echo
+//! and a setter are programs of their own (benches/bare). `connections`, `peer` and `dialect` (`zmtp`, `http`) are how a load generator speaks, `agents` what it says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod agents;
 mod ask;
 mod bare;
+mod bare_zeromq;
 mod behind;
 mod children;
 mod churn;
@@ -21,7 +22,6 @@ mod dial;
 mod dialect;
 mod dialogue;
 mod disturbance;
-mod echo;
 mod exec;
 mod filled;
 mod growth;
@@ -42,7 +42,6 @@ mod reload;
 mod roles;
 mod rounds;
 mod sample;
-mod setter;
 mod still;
 mod table;
 mod zmtp;
@@ -80,7 +79,10 @@ fn run(options: Options) {
     let (tables, verdict) = if options.growth {
         (growth::tables(options.effort), None)
     } else {
-        let rows = figures(&options);
+        let rows = match &options.against {
+            Some(other) => beside_another_build(other, &options),
+            None => figures(&options),
+        };
         (table::render(&rows), Some(table::verdict(&rows)))
     };
     println!("{}\n\n{tables}\n\n{}", machine::sentence(), before.sentence());
@@ -116,6 +118,15 @@ fn figures(options: &Options) -> Vec<Row> {
         rows.push(still::executable());
     }
     rows
+}
+
+/// The loads, on this build's registry and on that of another one.
+fn beside_another_build(other: &str, options: &Options) -> Vec<Row> {
+    eprintln!("filling …");
+    let registry = Filled::start("registry", AGENTS, &[]);
+    let others = ["other", "second-other"].map(|name| Filled::of(other, name, AGENTS));
+    let loads = LOADS.iter().filter(|load| options.only.holds(load.name));
+    loads.map(|load| loads::row_beside(load, &registry, &others, options.effort)).collect()
 }
 
 /// All that is measured on one registry that knows every agent, lists last: they add to its agents.

@@ -28,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) only: Selection,
     /// The tables of growth are wanted, and not the figures.
     pub(crate) growth: bool,
+    /// The executable of another build, which the loads are measured on as well, and nothing else.
+    pub(crate) against: Option<String>,
 }
 
 /// Which figures to measure: all, or those named.
@@ -42,7 +44,7 @@ impl Selection {
 /// None when all that was wanted is help, or when cargo only wants to see that the benchmark runs: `cargo bench`
 /// says `--bench`, `cargo test --benches` doesn't.
 pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
-    let mut options = Options { effort: DEFAULT, only: Selection(Vec::new()), growth: false };
+    let mut options = Options { effort: DEFAULT, only: Selection(Vec::new()), growth: false, against: None };
     let mut is_bench = false;
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
@@ -52,6 +54,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
             "--growth" => options.growth = true,
             "--rounds" => options.effort.rounds = number(flag, value()?, 1.0..=100.0)? as usize,
             "--seconds" => options.effort.each = Duration::from_secs_f64(number(flag, value()?, 0.1..=60.0)?),
+            "--against" => options.against = Some(value()?.to_owned()),
             "--only" => options.only = selection(value()?)?,
             "--help" | "-h" => {
                 println!("{}", help());
@@ -62,6 +65,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
     }
     if options.growth && !options.only.0.is_empty() {
         return Err("--only picks figures, and --growth measures none of them".to_owned());
+    }
+    if options.growth && options.against.is_some() {
+        return Err("--against measures loads, and --growth measures none of them".to_owned());
     }
     Ok(is_bench.then_some(options))
 }
@@ -88,7 +94,9 @@ fn help() -> String {
     let (rounds, seconds) = (DEFAULT.rounds, DEFAULT.each.as_secs_f64());
     format!(
         "cargo bench --bench registry -- [--rounds {rounds}] [--seconds {seconds}] [--only FIGURE,… | --growth]\n\
+         \x20 [--against PROGRAM]\n\
          figures: {}\n\
+         --against: the loads alone, on this registry and on that of another build\n\
          --growth: how the cost of a lookup grows with agents and peers, in the place of the figures",
         figures.join(" ")
     )

@@ -26,7 +26,7 @@ const STARTS: usize = 3;
 const STEP: usize = 1000;
 
 /// What a registry puts before a name by default, to make it a key.
-const PREFIX: &str = "service_registry:";
+pub(crate) const PREFIX: &str = "service_registry:";
 
 pub(crate) struct RedisServer {
     // Before the folder: that goes when nobody writes there any more.

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::agents::Question;
 use crate::exec::{FLAG, die_with, exec, misused};
 use crate::load::{Order, Shape, Target};
-use crate::{bare, echo, hello, idle, load, setter};
+use crate::{bare, hello, idle, load};
 
 /// The command that starts this executable in a role.
 pub(crate) fn command<S: AsRef<OsStr>>(role: &str, arguments: impl IntoIterator<Item = S>) -> Command {
@@ -50,8 +50,6 @@ pub(crate) fn play(arguments: &[String]) -> io::Result<()> {
     }
     raise_limit_of_files()?;
     match (role.as_str(), arguments) {
-        ("echo", [reply_bytes]) => echo::run(parse(reply_bytes)?),
-        ("setter", [port]) => setter::run(parse(port)?),
         ("hello", [reply_bytes]) => hello::run(parse(reply_bytes)?),
         ("idle", [target, count]) => idle::run(parse(target)?, parse(count)?),
         ("bare", [port, pid, question, millis]) => {

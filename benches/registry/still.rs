@@ -25,7 +25,7 @@ const STARTS: usize = 15;
 
 /// The registry's memory and context switches without peers, beside a bare echo's.
 pub(crate) fn at_rest() -> Vec<Row> {
-    let servers = [Server::registry("registry", &[]), Server::plain("echo", "echo", 100)];
+    let servers = [Server::registry("registry", &[]), Server::echo("echo", 100)];
     settle(&servers);
     let before = switches(&servers);
     thread::sleep(REST);
@@ -94,8 +94,7 @@ pub(crate) fn start() -> Row {
         let starts = (0..STARTS).map(|_| time_to_first_answer(&mut command()).as_secs_f64() * 1e3);
         Spread::of(starts.collect::<Vec<_>>())
     };
-    let spreads =
-        [median(|| children::registry_command(&[])), median(|| children::plain_command("echo", 100))];
+    let spreads = [median(|| children::registry_command(&[])), median(|| children::echo_command(100))];
     let work = format!("start to first answer, {STARTS} starts");
     still(&work, spreads.map(|spread| format!("{spread} ms")), "≤ 10 ms", spreads[0].median <= 10.0)
 }

@@ -16,6 +16,7 @@ use crate::process::DEADLINE;
 use crate::raw::Raw;
 use crate::registry::Registry;
 use crate::signals::{STOPPED, assert_stopped, before_a_term};
+use crate::storms::footprint::Connections;
 
 /// Tells those who go on until it is over, also when it ends by a panic.
 struct Over<'a>(&'a AtomicBool);
@@ -190,4 +191,32 @@ fn begin_to_speak_and_ask() -> bool {
     let (heard, _end) = silent.read_to_end();
     assert_stopped(&registry.finish(STOPPED), "SIGTERM");
     heard.ends_with(NOBODY)
+}
+
+/// Peers that have greeted, and of which one after the other says who it is, from before the registry's socket closes (50 ms
+/// after the stop began) until after it.
+const GREETED: usize = 200;
+const BETWEEN: Duration = Duration::from_micros(400);
+
+#[test]
+fn who_says_who_it_is_while_the_socket_closes_ends_nothing() {
+    (0..ROUNDS).for_each(|_| stop_while_peers_say_who_they_are());
+}
+
+fn stop_while_peers_say_who_they_are() {
+    let mut registry = Registry::start();
+    let said = zmtp::blurt(Version::V2_0, &[]);
+    let (identity, greeting) =
+        said.split_last_chunk::<2>().map(|(greeting, identity)| (identity, greeting)).expect("an identity");
+    let mut peers: Vec<Raw> = (0..GREETED).map(|_| Raw::connect(registry.port())).collect();
+    peers.iter_mut().for_each(|peer| peer.send(greeting));
+    // All of them are libzmq's by then, each with a pipe of its own.
+    registry.wait_until("all have come", || Connections::of(&registry).open == GREETED as u64);
+    registry.signal(Signal::TERM);
+    registry.wait_for_log(|line| line.ends_with("stopping: SIGTERM"));
+    for peer in &mut peers {
+        let _ = peer.try_send(identity);
+        thread::sleep(BETWEEN);
+    }
+    assert_stopped(&registry.finish(STOPPED), "SIGTERM");
 }
