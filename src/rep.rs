@@ -18,8 +18,8 @@ use crate::wire::shared::Shared;
 
 /// How long a peer may take for its ZMTP handshake, in milliseconds.
 const HANDSHAKE: i32 = 5_000;
-/// How many requests of one peer may wait, where every 2 KiB count as one (libzmq's limit/queue-by-size); then libzmq stops reading it,
-/// until there is room.
+/// How many requests of one peer may wait, where every 2 KiB count as one (`limit/queue-by-size` of libzmq's patches);
+/// then libzmq stops reading it, until there is room.
 const WAITING_REQUESTS: i32 = 128;
 /// How many replies to one peer may wait for it to read; further ones are lost to it. Part of the contract: an agent that
 /// has 256 requests under way loses none. Thrice that, since this side hears of what was read by halves of this number, and

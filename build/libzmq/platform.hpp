@@ -10,7 +10,9 @@
 #define ZMQ_HAVE_LINUX
 #define ZMQ_HAVE_UIO
 #define HAVE_STRNLEN
-#if !defined __GLIBC__ || __GLIBC_PREREQ(2, 38)
+#if !defined __GLIBC__
+#define ZMQ_HAVE_STRLCPY
+#elif __GLIBC_PREREQ(2, 38)
 #define ZMQ_HAVE_STRLCPY
 #endif
 

@@ -3,6 +3,7 @@
 
 use std::ffi::c_int;
 use std::os::fd::IntoRawFd;
+use std::sync::Once;
 
 use super::{accept, peers};
 
@@ -27,13 +28,16 @@ pub fn libzmq() -> String {
 
 /// A libzmq context whose sockets [`bind`](super::bind) can give a gate's connections.
 pub fn context() -> zmq::Context {
-    // SAFETY: the functions live as long as the process. The hooks are plain pointers that libzmq's threads read, and those
-    // start with a context's first socket; a further context sets the same ones.
-    unsafe {
-        zmq_set_accept_hook(Some(accept_next));
-        zmq_set_connection_hooks(Some(connection_failed), Some(connection_closing));
-        zmq_set_loss_hook(Some(reply_lost));
-    }
+    static SET: Once = Once::new();
+    SET.call_once(|| {
+        // SAFETY: the functions live as long as the process. The hooks are plain pointers that libzmq's threads read; those start
+        // with a context's first socket, and nobody but this function makes a context, after the hooks are set.
+        unsafe {
+            zmq_set_accept_hook(Some(accept_next));
+            zmq_set_connection_hooks(Some(connection_failed), Some(connection_closing));
+            zmq_set_loss_hook(Some(reply_lost));
+        }
+    });
     zmq::Context::new()
 }
 

@@ -159,7 +159,7 @@ fn who_keeps_asking_is_served_for_longer_than_a_handshake_may_take() {
 }
 
 /// Tenths of a second that in milliseconds take more than 16 bits, of which 64 ms and less would be left.
-const LONG_TTLS: [u16; 3] = [656, 6554, 65_530];
+const LONG_TTLS: [u16; 3] = [656, 1311, 64_881];
 /// Longer than that.
 const SOON: Duration = Duration::from_millis(500);
 

@@ -8,22 +8,23 @@ Needs pyzmq. Ends with 0 where the defect is there, with 1 where it is not.
 
 import socket
 import sys
-import time
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
 
 context = zmq.Context()
 rep = context.socket(zmq.REP)
+gone = rep.get_monitor_socket(zmq.EVENT_DISCONNECTED)
 port = rep.bind_to_random_port("tcp://127.0.0.1")
 
 # A peer of ZMTP 2.0: greeting (revision 1, REQ), an empty identity, and a message of one frame.
 peer = socket.create_connection(("127.0.0.1", port))
 peer.sendall(SIGNATURE + b"\x01\x03" + b"\x00\x00" + b"\x00\x01x")
 peer.close()
-# Nothing tells from outside when libzmq has seen the end of the connection.
-time.sleep(0.5)
+recv_monitor_message(gone)
+rep.disable_monitor()
 
 req = context.socket(zmq.REQ)
 req.connect(f"tcp://127.0.0.1:{port}")

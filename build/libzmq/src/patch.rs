@@ -34,11 +34,9 @@ impl Patch {
     /// Applies it to the files in `tree`: each hunk at the very line that it names, with every line around it as it has it.
     pub(crate) fn apply(&self, tree: &Path) -> Result<(), String> {
         for diff in split(&self.diffs) {
-            let parsed = diffy::Patch::from_str(diff).map_err(|why| format!("{}: {why}", self.name))?;
-            let file = parsed.modified().and_then(|file| file.strip_prefix("b/"));
-            let file = file.ok_or_else(|| format!("{}: a diff that names no b/FILE", self.name))?;
+            let (file, hunks) = read_diff(diff).map_err(|why| format!("{}: {why}", self.name))?;
             let path = tree.join(file);
-            let patched = apply(&parsed, &read(&path)?)
+            let patched = apply(&hunks, &read(&path)?)
                 .map_err(|why| format!("{} does not apply to {file}, {why}", self.name))?;
             fs::write(&path, patched).map_err(at(&path))?;
         }
@@ -46,12 +44,30 @@ impl Patch {
     }
 }
 
-/// One diff a file. A line of a hunk never begins with `--- a/`: no line of C++ begins with `-- a/`.
+/// One diff a file, whatever its head. A line of a hunk never begins with `--- ` and is followed by one with `+++ `: that would
+/// be two lines of C++ that begin with `-- ` and `++ `.
 fn split(diffs: &str) -> Vec<&str> {
-    let starts = diffs.match_indices("--- a/").map(|(at, _)| at);
-    let starts: Vec<usize> = starts.filter(|at| *at == 0 || diffs.as_bytes()[at - 1] == b'\n').collect();
+    let begins = |at: &usize| {
+        let (before, rest) = diffs.split_at(*at);
+        let second = rest.split_once('\n').is_some_and(|(_, second)| second.starts_with("+++ "));
+        second && (before.is_empty() || before.ends_with('\n'))
+    };
+    let starts: Vec<usize> = diffs.match_indices("--- ").map(|(at, _)| at).filter(begins).collect();
     let ends = starts.iter().skip(1).copied().chain([diffs.len()]);
     starts.iter().zip(ends).map(|(start, end)| &diffs[*start..end]).collect()
+}
+
+/// The file that a diff changes, and how.
+fn read_diff(diff: &str) -> Result<(&str, diffy::Patch<'_, str>), String> {
+    let head: Vec<&str> = diff.lines().take(2).collect();
+    let [old, new] = head[..] else { return Err("half a diff".into()) };
+    let file = old.strip_prefix("--- a/").filter(|file| new.strip_prefix("+++ b/") == Some(file));
+    let file = file.ok_or_else(|| format!("{old:?} and {new:?} are not a/FILE and b/FILE of one file"))?;
+    let hunks = diffy::Patch::from_str(diff).map_err(|why| format!("the diff of {file}: {why}"))?;
+    if hunks.hunks().is_empty() {
+        return Err(format!("the diff of {file} changes nothing"));
+    }
+    Ok((file, hunks))
 }
 
 fn apply(patch: &diffy::Patch<'_, str>, original: &str) -> Result<String, String> {
@@ -75,9 +91,13 @@ fn apply(patch: &diffy::Patch<'_, str>, original: &str) -> Result<String, String
                 Line::Delete(_) => at += 1,
             }
         }
-        let end = hunk.new_range().end() - 1;
-        if patched.len() != end {
-            return Err(format!("line {}: behind this hunk come {} lines, not {end}", at + 1, patched.len()));
+        let end = hunk.new_range().end();
+        if patched.len() + 1 != end {
+            return Err(format!(
+                "line {}: behind this hunk comes line {}, not {end}",
+                at + 1,
+                patched.len() + 1
+            ));
         }
     }
     patched.extend(&lines[at..]);
@@ -122,7 +142,7 @@ mod tests {
     #[test]
     fn what_comes_out_is_where_the_patch_says() {
         let why = apply_to(ORIGINAL, &diff().replace("+2,4", "+3,4")).expect_err("a wrong head of a hunk");
-        assert_eq!(why, "line 5: behind this hunk come 5 lines, not 6");
+        assert_eq!(why, "line 5: behind this hunk comes line 6, not 7");
     }
 
     #[test]
@@ -131,7 +151,24 @@ mod tests {
         let patch = Patch::parse("two.patch", &text).expect("a patch");
         let diffs = split(&patch.diffs);
         assert_eq!(diffs.len(), 2);
-        assert_eq!(apply_to("old\n", diffs[1]).as_deref(), Ok("--- new\n"));
+        let (file, hunks) = read_diff(diffs[1]).expect("a diff");
+        assert_eq!((file, apply(&hunks, "old\n").as_deref()), ("g", Ok("--- new\n")));
+    }
+
+    #[test]
+    fn what_changes_no_file_here_is_no_patch() {
         assert!(Patch::parse("none.patch", "Description: nothing\n").is_err());
+        for (head, why) in [
+            ("--- src/f\n+++ src/f\n@@ -1 +1 @@\n-a\n+b\n", "are not a/FILE and b/FILE"),
+            ("--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+b\n", "are not a/FILE and b/FILE"),
+            ("--- a/f\n+++ b/g\n@@ -1 +1 @@\n-a\n+b\n", "are not a/FILE and b/FILE"),
+            ("--- a/f\n+++ b/f\n", "changes nothing"),
+            ("--- a/f\n+++ b/f\n@@ -1,2 +1 @@\n-a\n", "the diff of f: "),
+        ] {
+            let patch = Patch::parse("p", &format!("Description: x\n\n{head}")).expect("something of a diff");
+            let [diff] = split(&patch.diffs)[..] else { panic!("not one diff: {head}") };
+            let said = read_diff(diff).expect_err(head);
+            assert!(said.contains(why), "{said}, not {why}");
+        }
     }
 }

@@ -18,7 +18,11 @@ pub(crate) fn find(zmq_sys: &Path) -> Result<PathBuf, String> {
     let candidates = FOLDERS.map(|folder| beside.join(folder).join("vendor"));
     candidates.into_iter().find(|folder| folder.join("src/zmq.cpp").is_file()).ok_or_else(|| {
         let [unpacked, vendored] = FOLDERS;
-        format!("its source is neither in {unpacked} nor in {vendored}, in {}", beside.display())
+        format!(
+            "its source is neither in {unpacked} nor in {vendored}, in {}, where zmq-sys is: both have to come from \
+             one registry",
+            beside.display()
+        )
     })
 }
 

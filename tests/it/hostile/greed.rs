@@ -174,6 +174,37 @@ fn what_a_peer_tells_of_itself_is_not_kept() {
     }
 }
 
+/// So many frames of a message that does not end, each of a size that libzmq would leave in the buffer it came in; with what
+/// keeps them they are less than a message may be.
+const FRAMES: usize = 2500;
+const FRAME: [u8; 34] = [b'x'; 34];
+/// What they may take of a peer, several times what they hold.
+const TAKEN: u64 = 1024 * 1024;
+
+#[test]
+fn frames_that_come_one_by_one_take_what_they_hold() {
+    let target = Target::start();
+    for place in PLACES {
+        let before = resident(&target);
+        let open: Vec<Raw> = (0..TALKERS).map(|_| Raw::connect(target.port(place))).collect();
+        let mut peers: Vec<_> =
+            open.iter().map(|connection| Peer::meet(connection.stream(), Version::V3_1)).collect();
+        let frame = frame(MORE, &FRAME);
+        for _ in 0..FRAMES {
+            // One of each in turn, so that most are read alone.
+            open.iter()
+                .for_each(|connection| write_to(connection.stream(), &frame).expect("room for a frame"));
+        }
+        // Behind them comes the PONG, so all have been read.
+        assert!(peers.iter_mut().all(|peer| peer.ping(0, b"").command));
+        let (grown, most) = (resident(&target).saturating_sub(before), TAKEN * TALKERS as u64);
+        assert!(grown <= most, "{TALKERS} peers cost {grown} bytes, of {most}, at the {place:?} port");
+        drop(peers);
+        drop(open);
+        target.wait_until_alone();
+    }
+}
+
 /// Meets the registry with this greeting and READY, and asks once: it is answered, or closed.
 fn tell(connection: &Raw, told: &[u8]) {
     let _ = write_to(connection.stream(), told);

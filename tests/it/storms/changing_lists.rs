@@ -27,8 +27,11 @@ const LISTS: usize = 120;
 const GROWTH: u64 = 128 * 1024;
 const LEFT_OVER: u64 = 16 * 1024;
 
+/// What is said of each peer that is cut for what it leaves unread.
+const CUT: &str = "it left too many different replies unread";
+
 fn with_names() -> Registry {
-    let registry = Registry::start();
+    let registry = Registry::with(&["--log-level", "debug"]);
     population::register(registry.port(), NAMES, NAME);
     drop(Agent::connect(registry.port()).ask(LIST));
     registry.wait_until("nobody is there", || Connections::of(&registry).open == 0);
@@ -76,6 +79,9 @@ fn peers_that_let_the_list_change_ask_again_and_never_read() {
         assert_healthy(&agent.ask(PING), &registry);
         Connections::told_to(&agent).open == 1
     });
+    // None of them only for its silence, ten seconds later.
+    let cut = registry.log_lines(|line| line.contains(CUT));
+    assert_eq!(cut.len(), PEERS, "{cut:#?}\n{}", registry.evidence());
     let growth = footprint::peak(&registry).saturating_sub(before.resident);
     report("lists that change", format_args!("memory grew by {:.1} MiB, from {before}", mebibytes(growth)));
     assert!(growth <= GROWTH, "by {growth} KiB\n{}", registry.evidence());
