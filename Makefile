@@ -101,7 +101,7 @@ test-packages: tools venv packaged ## install, upgrade, break and remove the pac
 test-sanitized: tools venv ## run the tests from outside under AddressSanitizer (SANITIZER=thread: see CONTRIBUTING.md)
 	rm -rf target/$(SANITIZER)/reports && mkdir -p target/$(SANITIZER)/reports
 	RUSTC_BOOTSTRAP=1 LIBZMQ_SANITIZE=$(SANITIZER) RUSTFLAGS=-Zsanitizer=$(SANITIZER) \
-	ASAN_OPTIONS=log_path=$(CURDIR)/target/address/reports/report LSAN_OPTIONS=suppressions=$(CURDIR)/tests/it/leaks.txt \
+	ASAN_OPTIONS=log_path=$(CURDIR)/target/address/reports/report LSAN_OPTIONS=suppressions=$(CURDIR)/tests/it/leaks.txt:print_suppressions=0 \
 	TSAN_OPTIONS=$$TSAN_OPTIONS:report_thread_leaks=0:log_path=$(CURDIR)/target/thread/reports/report \
 	$(CARGO) test --locked --features tls --target $(HOST) --target-dir target/$(SANITIZER) \
 	  $(if $(filter thread,$(SANITIZER)),-Zbuild-std) --test it -- $(UNSANITIZED:%=--skip %) $(ARGS)
