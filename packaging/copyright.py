@@ -124,7 +124,9 @@ Comment: You may choose either.
 Files: libzmq/*
 Copyright: 2007-2023 Contributors as noted in the AUTHORS file of libzmq
 License: MPL-2.0
-Comment: libzmq 4.3.5, linked statically, with patches.
+Comment: libzmq 4.3.5, linked statically, with patches. Its source is that of
+ the crate zeromq-src 0.3.6; the patches are in build/libzmq/patches of
+ service-registry's source.
 
 Files: libstdc++/*
 Copyright: Free Software Foundation, Inc.

@@ -95,6 +95,9 @@ const UNITS: &[&str] = &[
     "zmtp_engine",
 ];
 
+/// What it can be compiled with (gcc(1), -fsanitize).
+const SANITIZERS: [&str; 3] = ["address", "thread", "undefined"];
+
 /// Compiles `tree` into `libzmq.a` in `out`.
 pub(crate) fn compile(tree: &Path, out: &Path) -> Result<(), String> {
     let system = variable("CARGO_CFG_TARGET_OS")?;
@@ -106,8 +109,17 @@ pub(crate) fn compile(tree: &Path, out: &Path) -> Result<(), String> {
     build.cpp(true).std("c++11").warnings(false).include(tree.join("include")).include(&source);
     build.files(UNITS.iter().map(|unit| source.join(unit).with_extension("cpp")));
     println!("cargo:rerun-if-env-changed=LIBZMQ_SANITIZE");
-    if let Ok(sanitizer) = env::var("LIBZMQ_SANITIZE") {
+    if let Some(sanitizer) = sanitizer()? {
         build.flag(format!("-fsanitize={sanitizer}")).flag("-fno-omit-frame-pointer").flag("-g");
     }
     build.out_dir(out).try_compile("zmq").map_err(|why| why.to_string())
+}
+
+/// What `LIBZMQ_SANITIZE` asks for; an empty one counts as unset.
+fn sanitizer() -> Result<Option<String>, String> {
+    match env::var("LIBZMQ_SANITIZE").unwrap_or_default() {
+        none if none.is_empty() => Ok(None),
+        known if SANITIZERS.contains(&known.as_str()) => Ok(Some(known)),
+        other => Err(format!("LIBZMQ_SANITIZE is {other:?}, must be one of {}", SANITIZERS.join(", "))),
+    }
 }

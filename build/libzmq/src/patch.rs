@@ -60,7 +60,9 @@ fn split(diffs: &str) -> Vec<&str> {
 /// The file that a diff changes, and how.
 fn read_diff(diff: &str) -> Result<(&str, diffy::Patch<'_, str>), String> {
     let head: Vec<&str> = diff.lines().take(2).collect();
-    let [old, new] = head[..] else { return Err("half a diff".into()) };
+    // diff(1) and quilt(1) put a time behind each path.
+    let paths: Vec<&str> = head.iter().filter_map(|line| line.split('\t').next()).collect();
+    let [old, new] = paths[..] else { return Err("half a diff".into()) };
     let file = old.strip_prefix("--- a/").filter(|file| new.strip_prefix("+++ b/") == Some(file));
     let file = file.ok_or_else(|| format!("{old:?} and {new:?} are not a/FILE and b/FILE of one file"))?;
     let hunks = diffy::Patch::from_str(diff).map_err(|why| format!("the diff of {file}: {why}"))?;
@@ -81,8 +83,9 @@ fn apply(patch: &diffy::Patch<'_, str>, original: &str) -> Result<String, String
             match line {
                 Line::Insert(new) => patched.push(*new),
                 Line::Context(old) | Line::Delete(old) if lines.get(at) != Some(old) => {
-                    let there = lines.get(at).map_or("its end", |line| line.trim_end());
-                    return Err(format!("line {}: it has {there:?}, not {:?}", at + 1, old.trim_end()));
+                    let there = lines.get(at).map(|line| format!("it has {:?}", line.trim_end()));
+                    let there = there.unwrap_or_else(|| "the file ends there".into());
+                    return Err(format!("line {}: {there}, not {:?}", at + 1, old.trim_end()));
                 }
                 Line::Context(old) => {
                     patched.push(*old);
@@ -129,7 +132,7 @@ mod tests {
         let why = apply_to(&format!("zero\n{ORIGINAL}"), &diff()).expect_err("an offset");
         assert_eq!(why, "line 2: it has \"one\", not \"two\"");
         let why = apply_to("one\n", &diff()).expect_err("a short file");
-        assert_eq!(why, "line 2: it has \"its end\", not \"two\"");
+        assert_eq!(why, "line 2: the file ends there, not \"two\"");
         assert_eq!(apply_to("", &diff()).expect_err("no line at all"), "which has no line 2");
     }
 
@@ -151,6 +154,8 @@ mod tests {
         let patch = Patch::parse("two.patch", &text).expect("a patch");
         let diffs = split(&patch.diffs);
         assert_eq!(diffs.len(), 2);
+        let with_times = diffs[1].replace("/g\n", "/g\t2026-11-29 21:00:00 +0000\n");
+        assert_eq!(read_diff(&with_times).map(|(file, _)| file), Ok("g"));
         let (file, hunks) = read_diff(diffs[1]).expect("a diff");
         assert_eq!((file, apply(&hunks, "old\n").as_deref()), ("g", Ok("--- new\n")));
     }

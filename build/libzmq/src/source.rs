@@ -37,7 +37,7 @@ pub(crate) fn copy(pristine: &Path, sums: &str, tree: &Path) -> Result<(), Strin
     }
     for line in sums.lines() {
         let (sum, file) =
-            line.split_once("  ").ok_or_else(|| format!("sources.sha256 has the line {line:?}"))?;
+            line.split_once("  ").ok_or_else(|| format!("sources.sha256: {line:?} is not SUM and FILE"))?;
         let from = pristine.join(file);
         let bytes = fs::read(&from).map_err(at(&from))?;
         if hexadecimal(&hmac_sha256::Hash::hash(&bytes)) != sum {
